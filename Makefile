@@ -1,0 +1,46 @@
+# Every command does all of its own set-up. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+TOOLS := target/tools
+CARGO_LAMBDA := $(TOOLS)/bin/cargo-lambda
+OUTPUT ?= target/demo
+FUNCTION ?= availability
+EVENT ?= events/$(FUNCTION).json
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## A pool at work on a local cloud, for three minutes: target/demo/index.html
+	cargo build --workspace --bins
+	target/debug/localcloud demo --functions target/debug --output $(OUTPUT)
+
+test: ## All tests, end to end included
+	cargo build --workspace --bins
+	cargo test --workspace
+	python3 -m unittest discover --start-directory tests/instance
+
+check: ## Formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+bench: ## How long the simulator takes for a month of a busy pool
+	cargo bench --package simulator
+
+cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
+	cargo build --package localcloud
+	target/debug/localcloud serve
+
+watch: $(CARGO_LAMBDA) ## Run the functions against the local cloud of `make cloud`
+	set -a; source target/cloud/environment; $(CARGO_LAMBDA) lambda watch --ignore-changes
+
+invoke: $(CARGO_LAMBDA) ## Invoke FUNCTION=availability|scale_in|drain with EVENT=events/….json
+	$(CARGO_LAMBDA) lambda invoke $(FUNCTION) --data-file $(EVENT)
+
+$(CARGO_LAMBDA): Makefile
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet cargo-lambda==1.9.2
+	touch $@
+
+.PHONY: help demo test check bench cloud watch invoke

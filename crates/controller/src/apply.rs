@@ -1,0 +1,203 @@
+//! Applies a checked plan: each precondition is confirmed at the last moment, and each step stands alone, so
+//! that one that fails keeps no other from being done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use planner::{Action, DrainResult, InstanceId, LifecycleState, Observation, Plan, Policy, check_plan};
+use tracing::{debug, info, warn};
+
+use crate::{
+    TickError,
+    ports::{CallError, CallErrorKind, CloudReader, CloudWriter, Document},
+    tags,
+};
+
+/// How many calls about single instances are under way at once.
+const CONCURRENT_CALLS: usize = 8;
+
+/// Logs the plan, holds it against the invariants, and applies it if there is a writer.
+pub(crate) async fn check_and_apply<R: CloudReader, W: CloudWriter>(
+    reader: &R,
+    writer: Option<&W>,
+    policy: &Policy,
+    observation: &Observation,
+    plan: &Plan,
+    errors: &mut TickError,
+) {
+    if let Err(violations) = check_plan(policy, observation, plan) {
+        errors.add_violations(plan, &violations);
+        return;
+    }
+    log_plan(plan, writer.is_none());
+    if let Some(writer) = writer {
+        Applier { reader, writer, errors }.apply(plan).await;
+    }
+}
+
+fn log_plan(plan: &Plan, dry_run: bool) {
+    for step in &plan.steps {
+        info!(dry_run, action = %step.action, reason = step.reason, "planned a step");
+    }
+    for wait in &plan.waits {
+        debug!(wait, "waiting");
+    }
+    for problem in &plan.problems {
+        warn!(problem, "found a problem");
+    }
+}
+
+struct Applier<'a, R, W> {
+    reader: &'a R,
+    writer: &'a W,
+    errors: &'a mut TickError,
+}
+
+impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
+    /// What saves recordings and serves requests comes first; what ends something comes last.
+    async fn apply(&mut self, plan: &Plan) {
+        self.heartbeat(plan).await;
+        self.raise_desired(plan).await;
+        self.protect(plan).await;
+        self.tag(plan).await;
+        self.send(plan, Document::Drain).await;
+        self.send(plan, Document::Check).await;
+        self.complete_drains(plan).await;
+        self.terminate(plan).await;
+    }
+
+    fn note(&mut self, result: Result<(), CallError>) {
+        if let Err(error) = result {
+            self.errors.add(error);
+        }
+    }
+
+    async fn heartbeat(&mut self, plan: &Plan) {
+        let waiting = instances_of(plan, |action| matches!(action, Action::Heartbeat { .. }));
+        let beats = stream::iter(waiting.iter().map(|id| self.writer.record_heartbeat(id)));
+        for (id, result) in waiting
+            .iter()
+            .zip(beats.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await)
+        {
+            self.note(unless_ended(id, result));
+        }
+    }
+
+    async fn complete_drains(&mut self, plan: &Plan) {
+        let ends = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::CompleteDrain { instance, result } => Some((instance, *result)),
+            _ => None,
+        });
+        let ends: Vec<(&InstanceId, DrainResult)> = ends.collect();
+        let calls = stream::iter(
+            ends.iter()
+                .map(|(id, result)| self.writer.complete_lifecycle_action(id, *result)),
+        );
+        for ((id, _), result) in ends
+            .iter()
+            .zip(calls.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await)
+        {
+            self.note(unless_ended(id, result));
+        }
+    }
+
+    async fn raise_desired(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            let Action::RaiseDesired { to, .. } = step.action else {
+                continue;
+            };
+            match self.reader.describe_group().await {
+                // Somebody else has raised it meanwhile: setting it now could lower it.
+                Ok(group) if group.sizes.desired_capacity >= to => {
+                    info!(
+                        desired = group.sizes.desired_capacity,
+                        to, "skipped a step: desired capacity is high enough by now"
+                    );
+                }
+                Ok(group) => {
+                    let result = self.writer.set_desired_capacity(to.min(group.sizes.max_size)).await;
+                    self.note(result);
+                }
+                Err(error) => self.errors.add(error),
+            }
+        }
+    }
+
+    async fn protect(&mut self, plan: &Plan) {
+        let bare = instances_of(plan, |action| matches!(action, Action::Protect { .. }));
+        if !bare.is_empty() {
+            let result = self.writer.protect(&bare).await;
+            self.note(result);
+        }
+    }
+
+    async fn tag(&mut self, plan: &Plan) {
+        let mut batches: BTreeMap<(&str, String), Vec<InstanceId>> = BTreeMap::new();
+        for step in &plan.steps {
+            let (key, value, instance) = match &step.action {
+                Action::TagRegistered { instance, at } => (tags::REGISTERED_AT, tags::format_moment(*at), instance),
+                Action::TagState { instance, recorded } => (tags::STATE, tags::format_recorded(*recorded), instance),
+                Action::TagDraining { instance, since } => {
+                    (tags::DRAINING_SINCE, tags::format_moment(*since), instance)
+                }
+                _ => continue,
+            };
+            batches.entry((key, value)).or_default().push(instance.clone());
+        }
+        for ((key, value), instances) in batches {
+            let result = self.writer.tag(&instances, key, &value).await;
+            self.note(result);
+        }
+    }
+
+    async fn send(&mut self, plan: &Plan, document: Document) {
+        let asked = instances_of(plan, |action| match document {
+            Document::Check => matches!(action, Action::Check { .. }),
+            Document::Drain => matches!(action, Action::SendDrain { .. }),
+        });
+        if !asked.is_empty() {
+            let result = self.writer.send_command(document, &asked).await;
+            self.note(result);
+        }
+    }
+
+    async fn terminate(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            let Action::Terminate { instance, decrement } = &step.action else {
+                continue;
+            };
+            let group = match self.reader.describe_group().await {
+                Ok(group) => group,
+                Err(error) => return self.errors.add(error),
+            };
+            let in_service = group
+                .members
+                .iter()
+                .any(|member| member.id == *instance && member.lifecycle == LifecycleState::InService);
+            let headroom = group.sizes.desired_capacity > group.sizes.min_size;
+            if !in_service || (*decrement && !headroom) {
+                info!(%instance, in_service, headroom, "skipped a step: the group has changed since it was planned");
+                continue;
+            }
+            let result = self.writer.terminate(instance, *decrement).await;
+            self.note(result);
+        }
+    }
+}
+
+fn instances_of(plan: &Plan, wanted: impl Fn(&Action) -> bool) -> Vec<InstanceId> {
+    let steps = plan.steps.iter().filter(|step| wanted(&step.action));
+    let instances: BTreeSet<InstanceId> = steps.filter_map(|step| step.action.instance().cloned()).collect();
+    instances.into_iter().collect()
+}
+
+/// A lifecycle action that has ended already is what we wanted: an event came twice, or two ticks overlapped.
+fn unless_ended(instance: &InstanceId, result: Result<(), CallError>) -> Result<(), CallError> {
+    match result {
+        Err(error) if error.kind == CallErrorKind::NoActiveLifecycleAction => {
+            info!(%instance, "its lifecycle action has ended already");
+            Ok(())
+        }
+        result => result,
+    }
+}

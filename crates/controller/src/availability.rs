@@ -1,0 +1,139 @@
+//! Every minute, a sample every ten seconds: metrics, and scale-out.
+
+use planner::{Signal, Timestamp, count_pool, plan_capacity};
+use tracing::warn;
+
+use crate::{
+    Ports, Settings, TickError,
+    apply::check_and_apply,
+    forecast::decide_target,
+    metrics::pool_metrics,
+    observe::assemble,
+    ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
+};
+
+/// How long one invocation samples, in seconds; the schedule starts the next.
+const ROUND_SECONDS: u64 = 60;
+/// How long before the next invocation no sample begins any more, in seconds.
+const MARGIN_SECONDS: u64 = 5;
+
+/// Samples the pool until shortly before the next invocation, or before `deadline`; each sample publishes its
+/// metrics and closes the gap that it finds.
+///
+/// # Errors
+/// What failed in any sample; a signal that was still lost in the last one. The other samples are taken all the same.
+pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+    settings: &Settings,
+    ports: &Ports<R, W, J, C>,
+    deadline: Timestamp,
+) -> Result<(), TickError> {
+    let started = ports.clock.now();
+    let last = deadline.min(started.plus_seconds(ROUND_SECONDS - MARGIN_SECONDS));
+    let forecast = match settings.forecast_parameter {
+        Some(_) => Some(ports.reader.fetch_forecast().await),
+        None => None,
+    };
+    let mut errors = TickError::default();
+    let mut silence = Silence::default();
+    let mut due = started;
+    while due == started || due <= last {
+        ports.clock.sleep_until(due).await;
+        sample(settings, ports, forecast.as_ref(), &mut silence, &mut errors).await;
+        due = due.plus_seconds(settings.sample_interval_seconds);
+        // A slow sample costs the next one its turn, and no more: it is not made up for.
+        while due < ports.clock.now() {
+            due = due.plus_seconds(settings.sample_interval_seconds);
+        }
+    }
+    if let Some(why) = silence.why {
+        errors.add(format!("no signal from Jicofo: {why}"));
+    }
+    errors.into_result()
+}
+
+/// Since when this invocation has had no signal, and why.
+#[derive(Default)]
+struct Silence {
+    since: Option<Timestamp>,
+    why: Option<String>,
+}
+
+impl Silence {
+    fn update(&mut self, signal: &Signal, now: Timestamp) {
+        match signal {
+            Signal::Fresh => *self = Silence::default(),
+            Signal::Lost { why, .. } => {
+                self.since.get_or_insert(now);
+                self.why = Some(why.clone());
+            }
+        }
+    }
+}
+
+async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+    settings: &Settings,
+    ports: &Ports<R, W, J, C>,
+    forecast: Option<&Result<String, CallError>>,
+    silence: &mut Silence,
+    errors: &mut TickError,
+) {
+    let now = ports.clock.now();
+    let (target, problem) = decide_target(settings.jibris_threshold, forecast, now);
+    if let Some(problem) = problem {
+        warn!(problem, "the threshold rules");
+    }
+    let jicofos = ports.jicofo.fetch_jicofos().await;
+    let (group, descriptions) = match (
+        ports.reader.describe_group().await,
+        ports.reader.describe_instances().await,
+    ) {
+        (Ok(group), Ok(descriptions)) => (group, descriptions),
+        (group, descriptions) => {
+            group
+                .err()
+                .into_iter()
+                .chain(descriptions.err())
+                .for_each(|error| errors.add(error));
+            return;
+        }
+    };
+    let silent_seconds = silence.since.map_or(0, |since| now.seconds_since(since));
+    let observed = assemble(now, group, descriptions, jicofos, target, silent_seconds);
+    silence.update(&observed.observation.signal, now);
+    for oddity in &observed.oddities {
+        warn!(oddity, "ignored what cannot be read");
+    }
+
+    let plan = plan_capacity(&settings.policy, &observed.observation);
+    check_and_apply(
+        &ports.reader,
+        ports.writer.as_ref(),
+        &settings.policy,
+        &observed.observation,
+        &plan,
+        errors,
+    )
+    .await;
+
+    let counts = count_pool(&settings.policy, &observed.observation);
+    if counts.unlaunched > 0 {
+        say_failed_launches(&ports.reader, errors).await;
+    }
+    if let Some(writer) = &ports.writer {
+        let metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
+        if let Err(error) = writer.put_metrics(&metrics).await {
+            errors.add(error);
+        }
+    }
+}
+
+/// The group tries again by itself; what keeps it from launching is for the operator to see.
+async fn say_failed_launches<R: CloudReader>(reader: &R, errors: &mut TickError) {
+    match reader.describe_failed_launches().await {
+        Ok(reasons) => reasons
+            .iter()
+            .take(1)
+            .for_each(|reason| warn!(reason, "the group cannot launch")),
+        Err(error) => errors.add(error),
+    }
+}

@@ -1,0 +1,135 @@
+//! On the lifecycle event, and every minute: every instance that the hook holds is kept waiting until it is drained.
+
+use planner::{Command, CommandOutcome, InstanceId, LifecycleState, Observation, Plan, Target, plan_drain};
+
+use crate::{
+    Ports, Settings, TickError,
+    apply::check_and_apply,
+    metrics::{count, seconds},
+    observe::{assemble, newest_commands},
+    ports::{Clock, CloudReader, CloudWriter, Document, JicofoReader, Metric},
+};
+
+/// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.
+const LOOK_BACK_MARGIN_SECONDS: u64 = 60;
+
+/// Takes every drain one step further, whoever asked for it; `only` restricts it to the instance of an event.
+///
+/// # Errors
+/// What failed; the other drains go on. Only without the group's answer can nobody be kept waiting: the hook's
+/// heartbeat time-out must outlast several ticks.
+pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+    settings: &Settings,
+    ports: &Ports<R, W, J, C>,
+    only: Option<&InstanceId>,
+) -> Result<(), TickError> {
+    let mut errors = TickError::default();
+    let policy = &settings.policy;
+    let now = ports.clock.now();
+    let mut group = ports.reader.describe_group().await?;
+    let retained = group
+        .members
+        .iter()
+        .filter(|member| member.lifecycle == LifecycleState::TerminatingRetained)
+        .count();
+    group.members.retain(|member| {
+        member.lifecycle == LifecycleState::TerminatingWait && only.is_none_or(|instance| *instance == member.id)
+    });
+    let observation = match group.members.is_empty() {
+        true => None,
+        false => {
+            // A drain goes on whatever else cannot be read: heartbeats need nothing but the group.
+            let descriptions = ports.reader.describe_instances().await.unwrap_or_else(|error| {
+                errors.add(error);
+                Vec::new()
+            });
+            let target = Target {
+                spare: 0,
+                hold: 0,
+                source: "nobody".into(),
+            };
+            let observed = assemble(now, group, descriptions, Vec::new(), target, 0);
+            Some(attach_commands(settings, ports, observed.observation, &mut errors).await)
+        }
+    };
+    let mut plan = Plan::default();
+    if let Some(observation) = &observation {
+        for instance in &observation.instances {
+            let one = plan_drain(policy, now, instance);
+            plan.steps.extend(one.steps);
+            plan.waits.extend(one.waits);
+            plan.problems.extend(one.problems);
+        }
+        check_and_apply(
+            &ports.reader,
+            ports.writer.as_ref(),
+            policy,
+            observation,
+            &plan,
+            &mut errors,
+        )
+        .await;
+    }
+    if let (Some(writer), None) = (&ports.writer, only) {
+        let metrics = drain_metrics(now, observation.as_ref(), retained);
+        if let Err(error) = writer.put_metrics(&metrics).await {
+            errors.add(error);
+        }
+    }
+    errors.into_result()
+}
+
+async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+    settings: &Settings,
+    ports: &Ports<R, W, J, C>,
+    mut observation: Observation,
+    errors: &mut TickError,
+) -> Observation {
+    let since = observation
+        .now
+        .minus_seconds(settings.policy.command_lost_seconds + LOOK_BACK_MARGIN_SECONDS);
+    match ports.reader.list_commands(Document::Drain, since).await {
+        Ok(sent) => {
+            let mut newest = newest_commands(sent);
+            for instance in &mut observation.instances {
+                instance.drain = newest.remove(&instance.id);
+            }
+        }
+        Err(error) => {
+            errors.add(error);
+            // What was sent cannot be seen now: wait for it, and keep the instance.
+            for instance in &mut observation.instances {
+                instance.drain = Some(Command {
+                    sent_at: observation.now,
+                    outcome: CommandOutcome::InFlight,
+                });
+            }
+        }
+    }
+    observation
+}
+
+fn drain_metrics(now: planner::Timestamp, observation: Option<&Observation>, retained: usize) -> Vec<Metric> {
+    let instances = observation.map_or(&[][..], |observation| &observation.instances);
+    let oldest = instances.iter().filter_map(|instance| instance.draining_since).min();
+    let failed = instances
+        .iter()
+        .filter_map(|instance| match &instance.drain.as_ref()?.outcome {
+            CommandOutcome::Reported(report) => Some(u64::from(report.recordings_failed)),
+            CommandOutcome::InFlight | CommandOutcome::Failed(_) => None,
+        });
+    vec![
+        count(
+            "DrainsUnderWay",
+            u64::try_from(instances.len()).unwrap_or(u64::MAX),
+            now,
+        ),
+        seconds(
+            "OldestDrainSeconds",
+            oldest.map_or(0, |since| now.seconds_since(since)),
+            now,
+        ),
+        count("RetainedInstances", u64::try_from(retained).unwrap_or(u64::MAX), now),
+        count("FailedUploads", failed.sum::<u64>(), now),
+    ]
+}

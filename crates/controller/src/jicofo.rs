@@ -1,0 +1,232 @@
+//! What Jicofo answers, parsed. Everything that is there may be wrong; what is not needed is not looked at.
+//!
+//! Sources: jicofo's `JicofoServices.getStats` (`/stats`) and `JibriDetector` (`/debug`).
+
+use planner::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    ports::{JicofoJibri, JicofoReading, JicofoStats},
+    tags::parse_moment,
+};
+
+/// More Jibris than any brewery holds: an answer with more is not believed.
+const MOST_JIBRIS: usize = 10_000;
+
+#[derive(Deserialize)]
+struct Stats {
+    #[serde(default)]
+    conferences: u64,
+    #[serde(default)]
+    participants: u64,
+    jibri: Option<JibriStats>,
+    jibri_detector: Option<Detector>,
+}
+
+#[derive(Deserialize)]
+struct Detector {
+    count: u64,
+    available: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct JibriStats {
+    recording_active: u64,
+    live_streaming_active: u64,
+    total_recording_failures: u64,
+    total_live_streaming_failures: u64,
+}
+
+/// Reads the bodies of `/stats` and `/debug`.
+///
+/// # Errors
+/// What keeps the answer from being believed, in words.
+pub fn parse_reading(stats: &[u8], debug: &[u8]) -> Result<JicofoReading, String> {
+    let stats: Stats = serde_json::from_slice(stats).map_err(|error| format!("/stats cannot be read: {error}"))?;
+    let detector = stats
+        .jibri_detector
+        .ok_or("/stats has no jibri_detector: no Jibri brewery is configured")?;
+    if detector.available > detector.count {
+        return Err(format!(
+            "/stats has {} available of {} Jibris",
+            detector.available, detector.count
+        ));
+    }
+    let jibri = stats.jibri.unwrap_or_default();
+    let stats = JicofoStats {
+        conferences: stats.conferences,
+        participants: stats.participants,
+        jibri_sessions: jibri.recording_active.saturating_add(jibri.live_streaming_active),
+        jibri_failures_total: jibri
+            .total_recording_failures
+            .saturating_add(jibri.total_live_streaming_failures),
+    };
+    Ok(JicofoReading {
+        stats,
+        jibris: parse_debug(debug)?,
+    })
+}
+
+fn parse_debug(debug: &[u8]) -> Result<Vec<JicofoJibri>, String> {
+    let mut debug: Map<String, Value> =
+        serde_json::from_slice(debug).map_err(|error| format!("/debug cannot be read: {error}"))?;
+    let detector = match debug.remove("jibri_detector") {
+        Some(Value::Object(detector)) => detector,
+        Some(Value::Null) | None => return Err("/debug has no jibri_detector".into()),
+        Some(_) => return Err("/debug has a jibri_detector that is no object".into()),
+    };
+    // Nicknames share the object with the detector's own fields, which are no objects.
+    let entries = detector.into_iter().filter(|(_, entry)| entry.is_object());
+    let jibris = entries
+        .map(|(nickname, entry)| parse_jibri(nickname, &entry))
+        .collect::<Result<Vec<_>, _>>()?;
+    match jibris.len() {
+        0..=MOST_JIBRIS => Ok(jibris),
+        many => Err(format!("/debug lists {many} Jibris, more than {MOST_JIBRIS}")),
+    }
+}
+
+/// A word that is not known is the cautious one: not healthy, busy.
+fn parse_jibri(nickname: String, entry: &Value) -> Result<JicofoJibri, String> {
+    let word = |field: &str| {
+        entry
+            .get(field)
+            .and_then(Value::as_str)
+            .ok_or_else(|| format!("/debug has no {field} for {:?}", shorten(&nickname)))
+    };
+    let healthy = word("health_status")?.eq_ignore_ascii_case("HEALTHY");
+    let busy = !word("busy_status")?.eq_ignore_ascii_case("IDLE");
+    // "Never" is Java's Instant.MIN, which no calendar here reaches; so is a moment that cannot be read.
+    let last_selected_at = entry
+        .get("last_selected")
+        .and_then(Value::as_str)
+        .and_then(parse_moment)
+        .filter(|moment| *moment > Timestamp(0));
+    Ok(JicofoJibri {
+        healthy,
+        busy,
+        last_selected_at,
+        nickname,
+    })
+}
+
+/// Names come from outside: an error shows no more than this of one.
+fn shorten(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATS: &str = r#"{"conferences":3,"participants":11,"largest_conference":5,
+        "jibri":{"recording_active":2,"live_streaming_active":1,"sip_call_active":0,
+        "total_recording_failures":7,"total_live_streaming_failures":1,"total_sip_call_failures":0},
+        "jibri_detector":{"count":4,"available":2},"sip_jibri_detector":{"count":9,"available":9},
+        "healthy":true,"version":"1.0-1"}"#;
+    const DEBUG: &str = r#"{"jibri_detector":{"is_sip":false,"brewery_jid":"jibribrewery@internal-muc.meet.example",
+        "i-1":{"health_status":"HEALTHY","busy_status":"IDLE","reports_available":true,
+            "last_failed":"-1000000000-01-01T00:00:00Z","last_selected":"-1000000000-01-01T00:00:00Z"},
+        "i-2":{"health_status":"healthy","busy_status":"Busy","reports_available":false,
+            "last_failed":"-1000000000-01-01T00:00:00Z","last_selected":"2026-11-22T07:00:01.123Z"},
+        "i-3":{"health_status":"UNHEALTHY","busy_status":"IDLE"},
+        "i-4":{"health_status":"SOMETHING","busy_status":"NEW"}},
+        "sip_jibri_detector":{"i-9":{"health_status":"HEALTHY","busy_status":"IDLE"}}}"#;
+
+    fn read(stats: &str, debug: &str) -> Result<JicofoReading, String> {
+        parse_reading(stats.as_bytes(), debug.as_bytes())
+    }
+
+    #[test]
+    fn a_real_answer_is_read() {
+        let reading = read(STATS, DEBUG).unwrap();
+        let stats = JicofoStats {
+            conferences: 3,
+            participants: 11,
+            jibri_sessions: 3,
+            jibri_failures_total: 8,
+        };
+        assert_eq!(reading.stats, stats);
+        let told: Vec<_> = reading
+            .jibris
+            .iter()
+            .map(|jibri| (&*jibri.nickname, jibri.healthy, jibri.busy))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("i-1", true, false),
+                ("i-2", true, true),
+                ("i-3", false, false),
+                ("i-4", false, true)
+            ]
+        );
+        let selected: Vec<_> = reading.jibris.iter().map(|jibri| jibri.last_selected_at).collect();
+        assert_eq!(selected, [None, Some(Timestamp(1_795_330_801)), None, None]);
+    }
+
+    #[test]
+    fn a_brewery_without_jibris_is_an_answer() {
+        let reading = read(
+            r#"{"jibri_detector":{"count":0,"available":0}}"#,
+            r#"{"jibri_detector":{"is_sip":false}}"#,
+        );
+        assert_eq!(reading, Ok(JicofoReading::default()));
+    }
+
+    #[test]
+    fn what_cannot_be_believed_is_an_error_that_says_what() {
+        for (stats, expected) in [
+            ("", "/stats cannot be read"),
+            ("<html>502</html>", "/stats cannot be read"),
+            ("[]", "/stats cannot be read"),
+            (r#"{"conferences":1}"#, "no jibri_detector"),
+            (r#"{"jibri_detector":null}"#, "no jibri_detector"),
+            (
+                r#"{"jibri_detector":{"count":1,"available":-1}}"#,
+                "/stats cannot be read",
+            ),
+            (
+                r#"{"jibri_detector":{"count":1,"available":NaN}}"#,
+                "/stats cannot be read",
+            ),
+            (
+                r#"{"jibri_detector":{"count":1,"available":1.5}}"#,
+                "/stats cannot be read",
+            ),
+            (r#"{"jibri_detector":{"count":1,"available":2}}"#, "2 available of 1"),
+        ] {
+            let error = read(stats, DEBUG).unwrap_err();
+            assert!(error.contains(expected), "{stats}: {error}");
+        }
+        for (debug, expected) in [
+            ("", "/debug cannot be read"),
+            ("{}", "no jibri_detector"),
+            (r#"{"jibri_detector":null}"#, "no jibri_detector"),
+            (r#"{"jibri_detector":7}"#, "no object"),
+            (r#"{"jibri_detector":{"i-1":{}}}"#, "no health_status for \"i-1\""),
+            (
+                r#"{"jibri_detector":{"i-1":{"health_status":"HEALTHY","busy_status":7}}}"#,
+                "no busy_status",
+            ),
+        ] {
+            let error = read(STATS, debug).unwrap_err();
+            assert!(error.contains(expected), "{debug}: {error}");
+        }
+        assert!(parse_reading(b"\xff\xfe", DEBUG.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn depth_and_number_are_bounded() {
+        let deep = "[".repeat(100_000);
+        assert!(read(&deep, DEBUG).is_err() && read(STATS, &deep).is_err());
+        let entry = r#"{"health_status":"HEALTHY","busy_status":"IDLE"}"#;
+        let many: Vec<String> = (0..=MOST_JIBRIS)
+            .map(|number| format!(r#""i-{number}":{entry}"#))
+            .collect();
+        let error = read(STATS, &format!(r#"{{"jibri_detector":{{{}}}}}"#, many.join(","))).unwrap_err();
+        assert!(error.contains("lists 10001 Jibris"), "{error}");
+    }
+}

@@ -1,0 +1,26 @@
+//! The ticks of the autoscaler: observe, plan, check, apply; over ports, without any AWS SDK.
+//!
+//! The Lambda functions run them over AWS, the simulator over its world in virtual time: the same code.
+//!
+//! - [`settings`]: the environment variables, parsed once
+//! - [`ports`]: what a tick can read and change
+//! - [`availability`], [`scale_in`], [`drain`]: one tick each
+//! - [`jicofo`], [`report`], [`forecast`], [`tags`]: what comes from outside, parsed and never trusted
+
+mod apply;
+pub mod availability;
+pub mod drain;
+mod error;
+pub mod forecast;
+pub mod jicofo;
+mod metrics;
+mod observe;
+pub mod ports;
+pub mod report;
+pub mod scale_in;
+pub mod settings;
+pub mod tags;
+
+pub use error::TickError;
+pub use ports::Ports;
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,305 @@
+//! The environment variables, parsed once. Every bad one is reported, together.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display},
+    str::FromStr,
+};
+
+use planner::Policy;
+
+/// A function's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `AUTO_SCALING_GROUP`.
+    pub auto_scaling_group: String,
+    /// `JICOFO_URLS`, without trailing slashes.
+    pub jicofo_urls: Vec<String>,
+    /// `LIFECYCLE_HOOK`.
+    pub lifecycle_hook: String,
+    /// `CHECK_DOCUMENT`.
+    pub check_document: String,
+    /// `DRAIN_DOCUMENT`.
+    pub drain_document: String,
+    /// `FORECAST_PARAMETER`.
+    pub forecast_parameter: Option<String>,
+    /// `METRIC_NAMESPACE`.
+    pub metric_namespace: String,
+    /// `JIBRIS_THRESHOLD`: available Jibris to keep.
+    pub jibris_threshold: u32,
+    /// `SAMPLE_INTERVAL_SECONDS`.
+    pub sample_interval_seconds: u64,
+    /// `JICOFO_TIMEOUT_SECONDS`.
+    pub jicofo_timeout_seconds: u64,
+    /// `DRY_RUN`: plan and log, change nothing.
+    pub dry_run: bool,
+    /// `REHEARSAL_CLOCK`, as it stands.
+    pub rehearsal_clock: Option<String>,
+    /// What planning needs: the remaining settings, in its units.
+    pub policy: Policy,
+}
+
+/// Every variable that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    problems: Vec<String>,
+}
+
+impl Display for SettingsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} settings cannot be used: {}",
+            self.problems.len(),
+            self.problems.join("; ")
+        )
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// Parses the variables; an unset or empty one has its default.
+    ///
+    /// # Errors
+    /// Every variable that cannot be used, with its value and what is allowed.
+    pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
+        let mut reader = Reader {
+            variables,
+            problems: Vec::new(),
+        };
+        let policy = Policy {
+            idle_seconds: reader.number("IDLE_COUNT_THRESHOLD", "minutes", 10, 1, 1440) * 60,
+            boot_grace_seconds: reader.number("BOOT_GRACE_MINUTES", "minutes", 10, 2, 120) * 60,
+            terminations_per_tick: reader.number("TERMINATIONS_PER_TICK", "instances", 3, 1, 50),
+            drain_limit_seconds: reader.number("DRAIN_LIMIT_MINUTES", "minutes", 2760, 10, 2820) * 60,
+            busy_suspicion_seconds: reader.number("BUSY_SUSPICION_HOURS", "hours", 6, 1, 48) * 3600,
+            scale_out_paused: reader.switch("SCALE_OUT_PAUSED"),
+            scale_in_paused: reader.switch("SCALE_IN_PAUSED"),
+            ..Policy::default()
+        };
+        let sample_interval_seconds = reader.number("SAMPLE_INTERVAL_SECONDS", "seconds", 10, 5, 60);
+        if 60 % sample_interval_seconds != 0 {
+            reader.reject("SAMPLE_INTERVAL_SECONDS", "a number of seconds that divides 60");
+        }
+        let settings = Settings {
+            auto_scaling_group: reader.name("AUTO_SCALING_GROUP", None, &GROUP).unwrap_or_default(),
+            jicofo_urls: reader.urls("JICOFO_URLS"),
+            lifecycle_hook: reader
+                .name("LIFECYCLE_HOOK", Some("jibri-drain"), &HOOK)
+                .unwrap_or_default(),
+            check_document: reader
+                .name("CHECK_DOCUMENT", Some("jibri-check"), &DOCUMENT)
+                .unwrap_or_default(),
+            drain_document: reader
+                .name("DRAIN_DOCUMENT", Some("jibri-drain"), &DOCUMENT)
+                .unwrap_or_default(),
+            forecast_parameter: reader.optional_name("FORECAST_PARAMETER", &PARAMETER),
+            metric_namespace: reader.namespace("METRIC_NAMESPACE", "JibriAutoscaler"),
+            jibris_threshold: reader.number("JIBRIS_THRESHOLD", "Jibris", 2, 1, 500),
+            sample_interval_seconds,
+            jicofo_timeout_seconds: reader.number("JICOFO_TIMEOUT_SECONDS", "seconds", 3, 1, 10),
+            dry_run: reader.switch("DRY_RUN"),
+            rehearsal_clock: reader.value("REHEARSAL_CLOCK").map(str::to_owned),
+            policy,
+        };
+        match reader.problems.is_empty() {
+            true => Ok(settings),
+            false => Err(SettingsError {
+                problems: reader.problems,
+            }),
+        }
+    }
+}
+
+/// What AWS allows in a name.
+struct NameRule {
+    shortest: usize,
+    longest: usize,
+    allowed: fn(char) -> bool,
+    words: &'static str,
+}
+
+const GROUP: NameRule = NameRule {
+    shortest: 1,
+    longest: 255,
+    allowed: |letter| !letter.is_control() && letter != ':',
+    words: "the name of an Auto Scaling group: 1 to 255 characters, none of them a colon",
+};
+const HOOK: NameRule = NameRule {
+    shortest: 1,
+    longest: 255,
+    allowed: |letter| letter.is_ascii_alphanumeric() || "-_/".contains(letter),
+    words: "the name of a lifecycle hook: 1 to 255 letters, digits, - _ /",
+};
+const DOCUMENT: NameRule = NameRule {
+    shortest: 3,
+    longest: 128,
+    allowed: |letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter),
+    words: "the name of an SSM document: 3 to 128 letters, digits, - _ .",
+};
+const PARAMETER: NameRule = NameRule {
+    shortest: 1,
+    longest: 1011,
+    allowed: |letter| letter.is_ascii_alphanumeric() || "-_./".contains(letter),
+    words: "the name of an SSM parameter: 1 to 1,011 letters, digits, - _ . /",
+};
+const NAMESPACE: NameRule = NameRule {
+    shortest: 1,
+    longest: 255,
+    allowed: |letter| letter.is_ascii_alphanumeric() || "-_./#:".contains(letter),
+    words: "a CloudWatch namespace: 1 to 255 letters, digits, - _ . / # :, and not AWS/…",
+};
+
+struct Reader<'a> {
+    variables: &'a BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn value(&self, name: &str) -> Option<&'a str> {
+        self.variables
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn reject(&mut self, name: &str, allowed: &str) {
+        let found = self.value(name).map_or("not set".into(), |value| format!("{value:?}"));
+        self.problems.push(format!("{name} is {found}, and must be {allowed}"));
+    }
+
+    fn number<T: FromStr + PartialOrd + Display + Copy>(
+        &mut self,
+        name: &str,
+        unit: &str,
+        default: T,
+        least: T,
+        most: T,
+    ) -> T {
+        let Some(text) = self.value(name) else { return default };
+        match text.parse() {
+            Ok(number) if number >= least && number <= most => number,
+            _ => {
+                self.reject(name, &format!("a whole number of {unit} from {least} to {most}"));
+                default
+            }
+        }
+    }
+
+    fn switch(&mut self, name: &str) -> bool {
+        match self.value(name) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                self.reject(name, "true or false");
+                false
+            }
+        }
+    }
+
+    fn name(&mut self, name: &str, default: Option<&str>, rule: &NameRule) -> Option<String> {
+        let text = self.value(name).or(default).unwrap_or_default();
+        let length = text.chars().count();
+        if length < rule.shortest || length > rule.longest || !text.chars().all(rule.allowed) {
+            self.reject(name, rule.words);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn optional_name(&mut self, name: &str, rule: &NameRule) -> Option<String> {
+        self.value(name)?;
+        self.name(name, None, rule)
+    }
+
+    fn namespace(&mut self, name: &str, default: &str) -> String {
+        let namespace = self.name(name, Some(default), &NAMESPACE).unwrap_or_default();
+        if namespace.starts_with("AWS/") {
+            self.reject(name, NAMESPACE.words);
+        }
+        namespace
+    }
+
+    fn urls(&mut self, name: &str) -> Vec<String> {
+        let urls: Vec<&str> = self.value(name).unwrap_or_default().split(',').map(str::trim).collect();
+        let is_base = |url: &str| {
+            let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+            address.is_some_and(|address| {
+                let host = address.trim_end_matches('/');
+                !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || "?#@\"<>".contains(letter))
+            })
+        };
+        if !urls.iter().all(|url| is_base(url)) {
+            self.reject(
+                name,
+                "one or more URLs such as http://10.0.1.5:8888, separated by commas",
+            );
+            return Vec::new();
+        }
+        urls.into_iter()
+            .map(|url| url.trim_end_matches('/').to_owned())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let required = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://10.0.1.5:8888")];
+        let all = required.iter().chain(pairs);
+        Settings::from_variables(&all.map(|(name, value)| (name.to_string(), value.to_string())).collect())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_readme() {
+        let settings = parse(&[]).unwrap();
+        assert_eq!(settings.policy, Policy::default());
+        assert_eq!((settings.jibris_threshold, settings.sample_interval_seconds), (2, 10));
+        assert_eq!(settings.lifecycle_hook, "jibri-drain");
+        assert_eq!(parse(&[("JIBRIS_THRESHOLD", " "), ("DRY_RUN", "")]).unwrap(), settings);
+    }
+
+    #[test]
+    fn minutes_and_hours_become_seconds() {
+        let settings = parse(&[("IDLE_COUNT_THRESHOLD", "7"), ("BUSY_SUSPICION_HOURS", "2")]).unwrap();
+        assert_eq!(
+            (settings.policy.idle_seconds, settings.policy.busy_suspicion_seconds),
+            (420, 7200)
+        );
+    }
+
+    #[test]
+    fn every_bad_variable_is_named_with_its_value_and_what_is_allowed() {
+        let bad = [
+            ("AUTO_SCALING_GROUP", "a:b"),
+            ("JICOFO_URLS", "http://10.0.1.5:8888, jicofo"),
+            ("JIBRIS_THRESHOLD", "0"),
+            ("IDLE_COUNT_THRESHOLD", "ten"),
+            ("BOOT_GRACE_MINUTES", "-3"),
+            ("TERMINATIONS_PER_TICK", "51"),
+            ("DRAIN_LIMIT_MINUTES", "2881"),
+            ("SAMPLE_INTERVAL_SECONDS", "25"),
+            ("SCALE_IN_PAUSED", "yes"),
+            ("CHECK_DOCUMENT", "a b c"),
+            ("FORECAST_PARAMETER", "a b"),
+            ("METRIC_NAMESPACE", "AWS/EC2"),
+        ];
+        let message = parse(&bad).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{} settings", bad.len())), "{message}");
+        for (name, value) in bad {
+            assert!(
+                message.contains(&format!("{name} is {value:?}, and must be ")),
+                "{name} in {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_required_is_asked_for() {
+        let message = Settings::from_variables(&BTreeMap::new()).unwrap_err().to_string();
+        assert!(message.contains("AUTO_SCALING_GROUP is not set") && message.contains("JICOFO_URLS is not set"));
+    }
+}

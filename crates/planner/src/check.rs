@@ -1,0 +1,259 @@
+//! The invariants, held against a plan whoever made it. Written from the invariants, not from the planner.
+
+use std::{collections::BTreeSet, fmt};
+
+use crate::{
+    Action, CommandOutcome, DrainResult, Ec2State, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus,
+    LifecycleState, Observation, Plan, Policy, Signal, count_pool,
+};
+
+/// An invariant that a plan would break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant, in words.
+    pub invariant: &'static str,
+    /// The step that would break it, and why.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.invariant, self.detail)
+    }
+}
+
+const KNOWN: &str = "every step is about an instance that was observed, and at most one step ends it";
+const EVIDENCE: &str = "an instance ends only on positive evidence";
+const SIZES: &str = "min ≤ desired ≤ max, and desired never falls under what is running and wanted";
+const UNKNOWN: &str = "unknown is never a victim";
+const CAP: &str = "terminations per tick are capped";
+const HOLD: &str = "scale-in never takes what is to be held";
+const ENDS: &str = "every drain is kept waiting or ended";
+const PAUSED: &str = "what is paused does not happen";
+
+/// Holds a plan against the invariants; an error lists all that it would break.
+pub fn check_plan(policy: &Policy, observation: &Observation, plan: &Plan) -> Result<(), Vec<Violation>> {
+    let mut check = Check {
+        policy,
+        observation,
+        violations: Vec::new(),
+    };
+    check.instances(plan);
+    check.sizes(plan);
+    check.terminations(plan);
+    check.drains(plan);
+    match check.violations.is_empty() {
+        true => Ok(()),
+        false => Err(check.violations),
+    }
+}
+
+struct Check<'a> {
+    policy: &'a Policy,
+    observation: &'a Observation,
+    violations: Vec<Violation>,
+}
+
+impl Check<'_> {
+    fn require(&mut self, holds: bool, invariant: &'static str, detail: impl FnOnce() -> String) {
+        if !holds {
+            self.violations.push(Violation {
+                invariant,
+                detail: detail(),
+            });
+        }
+    }
+
+    fn find(&self, id: &InstanceId) -> Option<&Instance> {
+        self.observation.instances.iter().find(|instance| instance.id == *id)
+    }
+
+    fn instances(&mut self, plan: &Plan) {
+        let mut ended = BTreeSet::new();
+        for step in &plan.steps {
+            let Some(id) = step.action.instance() else { continue };
+            self.require(self.find(id).is_some(), KNOWN, || {
+                format!("{} was not observed", step.action)
+            });
+            if matches!(step.action, Action::Terminate { .. } | Action::CompleteDrain { .. }) {
+                self.require(ended.insert(id.clone()), KNOWN, || {
+                    format!("{} stands twice", step.action)
+                });
+            }
+        }
+    }
+
+    fn sizes(&mut self, plan: &Plan) {
+        let group = self.observation.group;
+        let counts = count_pool(self.policy, self.observation);
+        let mut raises = 0;
+        for step in &plan.steps {
+            let Action::RaiseDesired { from, to } = step.action else {
+                continue;
+            };
+            raises += 1;
+            let needed = group
+                .desired_capacity
+                .max(counts.active)
+                .saturating_add(counts.shortfall);
+            self.require(!self.policy.scale_out_paused, PAUSED, || step.action.to_string());
+            self.require(from == group.desired_capacity && to > from, SIZES, || {
+                format!("{}, but desired is {}", step.action, group.desired_capacity)
+            });
+            self.require(to <= group.max_size && to <= needed, SIZES, || {
+                format!(
+                    "{}, over the maximum of {} or the need of {needed}",
+                    step.action, group.max_size
+                )
+            });
+        }
+        self.require(raises <= 1, SIZES, || {
+            format!("desired capacity is raised {raises} times")
+        });
+    }
+
+    fn terminations(&mut self, plan: &Plan) {
+        let counts = count_pool(self.policy, self.observation);
+        let group = self.observation.group;
+        let (mut all, mut available, mut decrements) = (0u32, 0u32, 0u32);
+        for step in &plan.steps {
+            let Action::Terminate {
+                instance: id,
+                decrement,
+            } = &step.action
+            else {
+                continue;
+            };
+            all += 1;
+            decrements += u32::from(*decrement);
+            self.require(!self.policy.scale_in_paused, PAUSED, || step.action.to_string());
+            self.require(self.observation.signal == Signal::Fresh, UNKNOWN, || {
+                format!("{}, and there is no signal", step.action)
+            });
+            let Some(instance) = self.find(id).cloned() else {
+                continue;
+            };
+            available += u32::from(instance.is_available());
+            let in_service = instance.lifecycle == LifecycleState::InService;
+            self.require(in_service, EVIDENCE, || {
+                format!("{}, which is not in service", step.action)
+            });
+            self.require(self.may_go(&instance), EVIDENCE, || {
+                format!(
+                    "{}, which is {:?} by Jicofo, and says {:?}",
+                    step.action, instance.jibri, instance.check
+                )
+            });
+            self.require(!decrement || instance.jibri == JibriStatus::Idle, SIZES, || {
+                format!("{}, though it is to be replaced", step.action)
+            });
+        }
+        let cap = self.policy.terminations_per_tick;
+        self.require(all <= cap, CAP, || format!("{all} terminations, {cap} are allowed"));
+        self.require(available <= counts.surplus, HOLD, || {
+            format!("{available} available Jibris would end, {} are surplus", counts.surplus)
+        });
+        let desired = group.desired_capacity.saturating_sub(decrements);
+        self.require(decrements == 0 || desired >= group.min_size, SIZES, || {
+            format!(
+                "{decrements} decrements from {} fall under the minimum of {}",
+                group.desired_capacity, group.min_size
+            )
+        });
+        self.require(
+            decrements == 0 || desired >= counts.active.saturating_sub(all),
+            SIZES,
+            || {
+                format!(
+                    "{decrements} decrements from {} fall under what goes on running",
+                    group.desired_capacity
+                )
+            },
+        );
+    }
+
+    /// What must be known of an instance before it may be terminated; its drain then proves the rest.
+    fn may_go(&self, instance: &Instance) -> bool {
+        let now = self.observation.now;
+        let says = instance.check.as_ref().and_then(|check| match &check.outcome {
+            CommandOutcome::Reported(report)
+                if now.seconds_since(check.sent_at) <= self.policy.check_validity_seconds =>
+            {
+                Some(report.process)
+            }
+            _ => None,
+        });
+        let recorded_for = |limit: u64| {
+            instance
+                .recorded
+                .is_some_and(|recorded| now.seconds_since(recorded.since) >= limit)
+        };
+        match instance.jibri {
+            JibriStatus::Unknown => false,
+            JibriStatus::Idle => {
+                says == Some(JibriProcess::Idle(HealthStatus::Healthy)) && recorded_for(self.policy.idle_seconds)
+            }
+            JibriStatus::Busy => matches!(says, Some(JibriProcess::Expired(_) | JibriProcess::Gone)),
+            JibriStatus::Unhealthy => recorded_for(1),
+            JibriStatus::Missing => match (instance.registered_at, instance.launched_at) {
+                (Some(_), _) => recorded_for(self.policy.boot_grace_seconds),
+                (None, Some(launched_at)) => now.seconds_since(launched_at) > self.policy.boot_grace_seconds,
+                (None, None) => false,
+            },
+        }
+    }
+
+    fn drains(&mut self, plan: &Plan) {
+        let mut touched: BTreeSet<&InstanceId> = BTreeSet::new();
+        let mut settled: BTreeSet<&InstanceId> = BTreeSet::new();
+        for step in &plan.steps {
+            let id = match &step.action {
+                Action::Heartbeat { instance } | Action::CompleteDrain { instance, .. } => {
+                    self.require(settled.insert(instance), ENDS, || {
+                        format!("{} comes after another end", step.action)
+                    });
+                    instance
+                }
+                Action::SendDrain { instance } | Action::TagDraining { instance, .. } => instance,
+                _ => continue,
+            };
+            touched.insert(id);
+            let Some(instance) = self.find(id).cloned() else {
+                continue;
+            };
+            let waits = instance.lifecycle == LifecycleState::TerminatingWait;
+            self.require(waits, ENDS, || format!("{}, which no hook holds", step.action));
+            if let Action::CompleteDrain { result, .. } = step.action {
+                self.require(self.may_complete(&instance, result), EVIDENCE, || {
+                    format!("{} on {:?}", step.action, instance.drain)
+                });
+            }
+        }
+        for id in touched.difference(&settled) {
+            let detail = format!("{id} gets neither a heartbeat nor an end");
+            self.violations.push(Violation {
+                invariant: ENDS,
+                detail,
+            });
+        }
+    }
+
+    fn may_complete(&self, instance: &Instance, result: DrainResult) -> bool {
+        match result {
+            DrainResult::Continue => {
+                let drained = instance.drain.as_ref().is_some_and(|command| match &command.outcome {
+                    CommandOutcome::Reported(report) => {
+                        report.process == JibriProcess::Gone
+                            && report.recordings_pending == 0
+                            && report.recordings_failed == 0
+                    }
+                    CommandOutcome::InFlight | CommandOutcome::Failed(_) => false,
+                });
+                drained || instance.ec2 == Some(Ec2State::Terminated)
+            }
+            DrainResult::Abandon => instance
+                .draining_since
+                .is_some_and(|since| self.observation.now.seconds_since(since) > self.policy.drain_limit_seconds),
+        }
+    }
+}

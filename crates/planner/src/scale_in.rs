@@ -1,0 +1,375 @@
+//! Scale-in and repairs: who may go, and who must be replaced.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Action, CommandOutcome, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus, LifecycleState, Observation,
+    Plan, Policy, Recorded, RecordedState, Signal,
+    capacity::{LaunchProgress, count_pool, launch_progress},
+    time::Spoken,
+};
+
+/// Plans transitions of the state tags, repairs and scale-in, in this order; terminations are capped together.
+///
+/// A victim of scale-in has been idle in the fleet's reading and in its tag for long enough, and has said so
+/// itself within `check_validity_seconds`. Nothing is terminated while the signal is lost.
+pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
+    let mut plan = Plan::default();
+    note_states(observation, &mut plan);
+    protect_again(observation, &mut plan);
+    report_strangers(observation, &mut plan);
+    if let Signal::Lost { why, .. } = &observation.signal {
+        plan.waits
+            .push(format!("a signal from Jicofo, before anything is terminated: {why}"));
+        return plan;
+    }
+    if policy.scale_in_paused {
+        plan.waits.push("scale-in, which is paused".into());
+        return plan;
+    }
+    let mut budget = policy.terminations_per_tick;
+    plan_repairs(policy, observation, &mut budget, &mut plan);
+    plan_victims(policy, observation, budget, &mut plan);
+    plan
+}
+
+/// Whether two readings agree: the tag says since when, and a recording in between has broken it.
+fn state_since(instance: &Instance, state: RecordedState) -> Option<crate::Timestamp> {
+    let recorded = instance.recorded.filter(|recorded| recorded.state == state)?;
+    Some(recorded.since.max(instance.last_selected_at.unwrap_or(recorded.since)))
+}
+
+fn note_states(observation: &Observation, plan: &mut Plan) {
+    for instance in &observation.instances {
+        let state = match instance.jibri {
+            JibriStatus::Idle => RecordedState::Idle,
+            JibriStatus::Busy => RecordedState::Busy,
+            JibriStatus::Unhealthy => RecordedState::Unhealthy,
+            JibriStatus::Missing if instance.registered_at.is_some() => RecordedState::Missing,
+            JibriStatus::Missing | JibriStatus::Unknown => continue,
+        };
+        let lost = observation.signal != Signal::Fresh;
+        // Missing from half an answer is not missing. Without EC2's answer the tag is not known.
+        if (lost && state == RecordedState::Missing) || instance.ec2.is_none() || !instance.is_active() {
+            continue;
+        }
+        let before = instance.recorded.map(|recorded| recorded.state);
+        if before != Some(state) {
+            let reason = match before {
+                Some(before) => format!("it was {before}"),
+                None => "first reading".into(),
+            };
+            let recorded = Recorded {
+                state,
+                since: observation.now,
+            };
+            plan.step(
+                Action::TagState {
+                    instance: instance.id.clone(),
+                    recorded,
+                },
+                reason,
+            );
+        }
+    }
+}
+
+fn protect_again(observation: &Observation, plan: &mut Plan) {
+    for instance in &observation.instances {
+        if instance.lifecycle == LifecycleState::InService && !instance.protected {
+            let action = Action::Protect {
+                instance: instance.id.clone(),
+            };
+            plan.step(
+                action,
+                "an instance without protection could be ended by anything that lowers desired capacity",
+            );
+        }
+    }
+}
+
+fn report_strangers(observation: &Observation, plan: &mut Plan) {
+    // An id is a stale entry, gone in a moment, or another group's; anything else is a name that somebody chose.
+    let (ids, names): (Vec<_>, Vec<_>) = observation
+        .strangers
+        .iter()
+        .partition(|nickname| nickname.starts_with("i-"));
+    if !ids.is_empty() {
+        plan.waits
+            .push(format!("Jicofo to forget {}, not of this group", enumerate(&ids)));
+    }
+    if !names.is_empty() {
+        plan.problems.push(format!(
+            "Jicofo lists {}: a Jibri of the group needs JIBRI_INSTANCE_ID set to its EC2 instance id",
+            enumerate(&names)
+        ));
+    }
+}
+
+fn enumerate(names: &[&String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len() {
+        0..=SHOWN => shown,
+        all => format!("{shown} and {} more", all - SHOWN),
+    }
+}
+
+fn plan_repairs(policy: &Policy, observation: &Observation, budget: &mut u32, plan: &mut Plan) {
+    for instance in observation
+        .instances
+        .iter()
+        .filter(|instance| instance.lifecycle == LifecycleState::InService)
+    {
+        let Some(reason) = reason_to_replace(policy, observation, instance, plan) else {
+            continue;
+        };
+        match *budget {
+            0 => plan
+                .waits
+                .push(format!("the next tick, to replace {}: {reason}", instance.id)),
+            _ => {
+                *budget -= 1;
+                plan.step(
+                    Action::Terminate {
+                        instance: instance.id.clone(),
+                        decrement: false,
+                    },
+                    reason,
+                );
+            }
+        }
+    }
+}
+
+/// Why the instance is of no use any more. Its drain still saves whatever is on it.
+fn reason_to_replace(
+    policy: &Policy,
+    observation: &Observation,
+    instance: &Instance,
+    plan: &mut Plan,
+) -> Option<String> {
+    let now = observation.now;
+    match instance.jibri {
+        JibriStatus::Missing => match launch_progress(policy, observation, instance) {
+            LaunchProgress::Pending => None,
+            LaunchProgress::Overdue if names_are_wrong(observation) => {
+                plan.waits.push(format!(
+                    "{} to be known by its instance id: JIBRI_INSTANCE_ID",
+                    instance.id
+                ));
+                None
+            }
+            LaunchProgress::Overdue => Some(format!(
+                "it has not registered within {} of its launch",
+                Spoken(policy.boot_grace_seconds)
+            )),
+            LaunchProgress::Done => {
+                let missing_seconds = now.seconds_since(state_since(instance, RecordedState::Missing)?);
+                (missing_seconds > policy.boot_grace_seconds)
+                    .then(|| format!("Jicofo has not listed it for {}", Spoken(missing_seconds)))
+            }
+        },
+        // Two readings apart, for a single one may be half-way through a restart.
+        JibriStatus::Unhealthy => state_since(instance, RecordedState::Unhealthy)
+            .filter(|since| now.seconds_since(*since) > 0)
+            .map(|_| "its Jibri is UNHEALTHY, which never passes".into()),
+        JibriStatus::Busy => suspect_busy(policy, observation, instance, plan),
+        JibriStatus::Idle | JibriStatus::Unknown => None,
+    }
+}
+
+/// Whether the Jibris call themselves something other than their instance ids: then nobody can have registered.
+fn names_are_wrong(observation: &Observation) -> bool {
+    let nobody_registered = observation
+        .instances
+        .iter()
+        .all(|instance| instance.registered_at.is_none());
+    nobody_registered && observation.strangers.iter().any(|nickname| !nickname.starts_with("i-"))
+}
+
+/// Jicofo shows an EXPIRED Jibri as busy for ever: who is busy beyond belief is asked. A recording is never cut.
+fn suspect_busy(policy: &Policy, observation: &Observation, instance: &Instance, plan: &mut Plan) -> Option<String> {
+    let busy_seconds = observation
+        .now
+        .seconds_since(state_since(instance, RecordedState::Busy)?);
+    if busy_seconds <= policy.busy_suspicion_seconds {
+        return None;
+    }
+    match evidence(policy, observation, instance) {
+        Evidence::Says(JibriProcess::Expired(_)) => {
+            return Some("its Jibri is EXPIRED, and takes no more recordings".into());
+        }
+        Evidence::Says(JibriProcess::Gone) => return Some("its Jibri has exited, and Jicofo does not know it".into()),
+        Evidence::Says(_) => {
+            let problem = format!(
+                "{} is busy for {}: look whether its recording or its upload hangs",
+                instance.id,
+                Spoken(busy_seconds)
+            );
+            plan.problems.push(problem);
+        }
+        Evidence::Awaited => plan.waits.push(format!("the check of {}", instance.id)),
+        Evidence::None => {
+            let reason = format!("Jicofo says that it is busy for {}", Spoken(busy_seconds));
+            plan.step(
+                Action::Check {
+                    instance: instance.id.clone(),
+                },
+                reason,
+            );
+        }
+        Evidence::Failed(why) => plan.problems.push(format!(
+            "{} is busy for {}, and cannot be asked: {why}",
+            instance.id,
+            Spoken(busy_seconds)
+        )),
+    }
+    None
+}
+
+fn plan_victims(policy: &Policy, observation: &Observation, budget: u32, plan: &mut Plan) {
+    let group = &observation.group;
+    let counts = count_pool(policy, observation);
+    if counts.surplus == 0 {
+        return;
+    }
+    let repaired: BTreeSet<InstanceId> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Terminate { .. }))
+        .filter_map(|step| step.action.instance().cloned())
+        .collect();
+    let mut active = counts
+        .active
+        .saturating_sub(u32::try_from(repaired.len()).unwrap_or(u32::MAX));
+    let mut desired = group.desired_capacity;
+    let mut left = counts.surplus.min(budget);
+    for instance in order_candidates(policy, observation, &repaired) {
+        if left == 0 {
+            break;
+        }
+        // Above desired capacity (somebody lowered it) an instance goes without taking desired along.
+        let decrement = active <= desired;
+        if decrement && desired <= group.min_size {
+            plan.waits.push(format!(
+                "the group's minimum of {}: {} Jibris more than wanted are available",
+                group.min_size, left
+            ));
+            break;
+        }
+        let idle_seconds = observation
+            .now
+            .seconds_since(state_since(instance, RecordedState::Idle).unwrap_or(observation.now));
+        let idle = format!(
+            "idle for {}, {} available, {} to be held by {}",
+            Spoken(idle_seconds),
+            counts.available,
+            observation.target.hold,
+            observation.target.source
+        );
+        match evidence(policy, observation, instance) {
+            Evidence::Says(JibriProcess::Idle(HealthStatus::Healthy)) => {
+                plan.step(
+                    Action::Terminate {
+                        instance: instance.id.clone(),
+                        decrement,
+                    },
+                    idle,
+                );
+                active -= 1;
+                desired -= u32::from(decrement);
+            }
+            Evidence::Says(_) => continue,
+            Evidence::Failed(why) => {
+                plan.waits
+                    .push(format!("a check of {} that succeeds: {why}", instance.id));
+                continue;
+            }
+            Evidence::Awaited => plan.waits.push(format!("the check of {}", instance.id)),
+            Evidence::None => plan.step(
+                Action::Check {
+                    instance: instance.id.clone(),
+                },
+                idle,
+            ),
+        }
+        left -= 1;
+    }
+}
+
+/// Who may go, in order: outdated launch template first, then from the fullest zone, then the longest idle.
+fn order_candidates<'a>(
+    policy: &Policy,
+    observation: &'a Observation,
+    repaired: &BTreeSet<InstanceId>,
+) -> Vec<&'a Instance> {
+    let mut candidates: Vec<&Instance> = observation
+        .instances
+        .iter()
+        .filter(|instance| instance.lifecycle == LifecycleState::InService && instance.jibri == JibriStatus::Idle)
+        .filter(|instance| {
+            state_since(instance, RecordedState::Idle)
+                .is_some_and(|since| observation.now.seconds_since(since) >= policy.idle_seconds)
+        })
+        .collect();
+    let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+    let stays = |instance: &&Instance| instance.is_active() && !repaired.contains(&instance.id);
+    for instance in observation.instances.iter().filter(stays) {
+        *zones.entry(&instance.zone).or_default() += 1;
+    }
+    let mut ordered = Vec::with_capacity(candidates.len());
+    while !candidates.is_empty() {
+        let key = |instance: &&Instance| {
+            let zone = std::cmp::Reverse(zones.get(instance.zone.as_str()).copied().unwrap_or(0));
+            (
+                !instance.outdated,
+                zone,
+                state_since(instance, RecordedState::Idle),
+                instance.id.clone(),
+            )
+        };
+        let Some(next) = (0..candidates.len()).min_by_key(|&index| key(&candidates[index])) else {
+            break;
+        };
+        let victim = candidates.swap_remove(next);
+        // The next one is chosen from what is then left in each zone.
+        if let Some(count) = zones.get_mut(victim.zone.as_str()) {
+            *count -= 1;
+        }
+        ordered.push(victim);
+    }
+    ordered
+}
+
+/// What the instance says of itself.
+pub(crate) enum Evidence<'a> {
+    /// This, lately enough.
+    Says(JibriProcess),
+    /// It has been asked, and has not answered yet.
+    Awaited,
+    /// It was asked lately, and could not answer.
+    Failed(&'a str),
+    /// It has not been asked lately.
+    None,
+}
+
+pub(crate) fn evidence<'a>(policy: &Policy, observation: &Observation, instance: &'a Instance) -> Evidence<'a> {
+    let Some(check) = &instance.check else {
+        return Evidence::None;
+    };
+    let age_seconds = observation.now.seconds_since(check.sent_at);
+    match &check.outcome {
+        CommandOutcome::InFlight if age_seconds <= policy.check_validity_seconds => Evidence::Awaited,
+        CommandOutcome::Reported(report) if age_seconds <= policy.check_validity_seconds => {
+            Evidence::Says(report.process)
+        }
+        CommandOutcome::Failed(why) if age_seconds <= policy.check_validity_seconds => Evidence::Failed(why),
+        _ => Evidence::None,
+    }
+}

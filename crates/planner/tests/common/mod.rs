@@ -1,0 +1,167 @@
+//! Small worlds to plan in, and what a plan makes of them.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use planner::*;
+
+pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000);
+
+pub(crate) fn minutes_ago(minutes: u64) -> Timestamp {
+    NOW.minus_seconds(minutes * 60)
+}
+
+/// An idle, protected, healthy Jibri that registered an hour ago and was never used.
+pub(crate) fn idle(name: &str, idle_minutes: u64) -> Instance {
+    Instance {
+        id: InstanceId::new(name),
+        zone: "a".into(),
+        lifecycle: LifecycleState::InService,
+        protected: true,
+        outdated: false,
+        ec2: Some(Ec2State::Exists),
+        launched_at: Some(minutes_ago(65)),
+        registered_at: Some(minutes_ago(60)),
+        recorded: Some(Recorded {
+            state: RecordedState::Idle,
+            since: minutes_ago(idle_minutes),
+        }),
+        draining_since: None,
+        jibri: JibriStatus::Idle,
+        last_selected_at: None,
+        check: None,
+        drain: None,
+    }
+}
+
+pub(crate) fn busy(name: &str) -> Instance {
+    let recorded = Some(Recorded {
+        state: RecordedState::Busy,
+        since: minutes_ago(5),
+    });
+    Instance {
+        jibri: JibriStatus::Busy,
+        recorded,
+        last_selected_at: Some(minutes_ago(5)),
+        ..idle(name, 0)
+    }
+}
+
+/// Launched so long ago, and not registered.
+pub(crate) fn booting(name: &str, launched_minutes_ago: u64) -> Instance {
+    Instance {
+        launched_at: Some(minutes_ago(launched_minutes_ago)),
+        registered_at: None,
+        recorded: None,
+        jibri: JibriStatus::Missing,
+        ..idle(name, 0)
+    }
+}
+
+pub(crate) fn draining(name: &str) -> Instance {
+    Instance {
+        lifecycle: LifecycleState::TerminatingWait,
+        draining_since: Some(minutes_ago(3)),
+        ..busy(name)
+    }
+}
+
+pub(crate) fn says(process: JibriProcess) -> Option<Command> {
+    let report = InstanceReport {
+        process,
+        recordings_pending: 0,
+        recordings_failed: 0,
+    };
+    Some(Command {
+        sent_at: minutes_ago(1),
+        outcome: CommandOutcome::Reported(report),
+    })
+}
+
+pub(crate) fn says_idle() -> Option<Command> {
+    says(JibriProcess::Idle(HealthStatus::Healthy))
+}
+
+/// A group of these instances, as many as it wants, between 0 and 20, with 2 spare.
+pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
+    let active = instances.iter().filter(|instance| instance.is_active()).count();
+    Observation {
+        now: NOW,
+        group: Group {
+            min_size: 0,
+            max_size: 20,
+            desired_capacity: u32::try_from(active).expect("a small pool"),
+        },
+        instances,
+        signal: Signal::Fresh,
+        strangers: vec![],
+        target: Target {
+            spare: 2,
+            hold: 2,
+            source: "JIBRIS_THRESHOLD".into(),
+        },
+    }
+}
+
+pub(crate) fn lost(for_seconds: u64) -> Signal {
+    Signal::Lost {
+        why: "connection refused".into(),
+        for_seconds,
+    }
+}
+
+pub(crate) fn actions(plan: &Plan) -> Vec<Action> {
+    plan.steps.iter().map(|step| step.action.clone()).collect()
+}
+
+pub(crate) fn terminated(plan: &Plan) -> Vec<&str> {
+    let terminations = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Terminate { .. }));
+    terminations
+        .filter_map(|step| step.action.instance())
+        .map(InstanceId::as_str)
+        .collect()
+}
+
+/// What the world looks like a moment after the plan was applied, before anything else has happened.
+pub(crate) fn apply(observation: &Observation, plan: &Plan) -> Observation {
+    let mut after = observation.clone();
+    for step in &plan.steps {
+        let instance = step
+            .action
+            .instance()
+            .and_then(|id| after.instances.iter_mut().find(|instance| instance.id == *id));
+        match (&step.action, instance) {
+            (Action::RaiseDesired { to, .. }, _) => after.group.desired_capacity = *to,
+            (Action::TagRegistered { at, .. }, Some(instance)) => instance.registered_at = Some(*at),
+            (Action::TagState { recorded, .. }, Some(instance)) => instance.recorded = Some(*recorded),
+            (Action::Protect { .. }, Some(instance)) => instance.protected = true,
+            (Action::Check { .. }, Some(instance)) => {
+                instance.check = Some(Command {
+                    sent_at: after.now,
+                    outcome: CommandOutcome::InFlight,
+                });
+            }
+            (Action::Terminate { decrement, .. }, Some(instance)) => {
+                instance.lifecycle = LifecycleState::Terminating;
+                after.group.desired_capacity -= u32::from(*decrement);
+            }
+            (Action::TagDraining { since, .. }, Some(instance)) => instance.draining_since = Some(*since),
+            (Action::Heartbeat { .. }, Some(_)) => {}
+            (Action::SendDrain { .. }, Some(instance)) => {
+                instance.drain = Some(Command {
+                    sent_at: after.now,
+                    outcome: CommandOutcome::InFlight,
+                });
+            }
+            (Action::CompleteDrain { result, .. }, Some(instance)) => {
+                instance.lifecycle = match result {
+                    DrainResult::Continue => LifecycleState::TerminatingProceed,
+                    DrainResult::Abandon => LifecycleState::TerminatingRetained,
+                };
+            }
+            (action, None) => panic!("{action} is about nobody"),
+        }
+    }
+    after
+}

@@ -1,0 +1,16 @@
+//! Who asks for a recording when: from a trace, or made up.
+
+mod generator;
+mod trace;
+
+pub use generator::{Office, generate};
+pub use trace::{TraceError, read_trace};
+
+/// Somebody asks for a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// When, in milliseconds since the Unix epoch.
+    pub at: i64,
+    /// How long it then lasts, finalize and upload included, in milliseconds.
+    pub duration_ms: i64,
+}

@@ -1,0 +1,13 @@
+//! A deterministic world for the autoscaler: an Auto Scaling group, EC2, SSM, CloudWatch alarms, Jicofo, Jibris and
+//! people who ask for recordings, in virtual time.
+//!
+//! - [`world`]: the world; both faces of it (virtual time here, HTTP in `localcloud`) are built on it
+//! - [`demand`]: who asks for a recording when, from a trace or made up
+//! - [`client`]: the ticks' ports over the world
+//! - [`run`]: the real ticks at work in it
+
+pub mod client;
+pub mod demand;
+pub mod rng;
+pub mod run;
+pub mod world;

@@ -1,0 +1,240 @@
+//! Runs the real ticks over a world in virtual time: schedules, lifecycle events, and functions that take their
+//! time, die, and overlap.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use controller::{Ports, Settings, TickError, availability, drain, scale_in};
+use planner::{InstanceId, Timestamp};
+
+use crate::{
+    client::{Client, SharedWorld},
+    rng::Rng,
+    world::{LifecycleEvent, Milliseconds, World, WorldConfig},
+};
+
+/// How often EventBridge invokes each function, in milliseconds.
+const SCHEDULE_MS: Milliseconds = 60_000;
+
+/// The functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Function {
+    /// Samples and scales out.
+    Availability,
+    /// Scales in and repairs.
+    ScaleIn,
+    /// Drains: the sweep, and lifecycle events.
+    Drain,
+}
+
+impl Function {
+    /// Every function that is scheduled.
+    pub const ALL: [Function; 3] = [Function::Availability, Function::ScaleIn, Function::Drain];
+}
+
+/// What happens to the invocations themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct InvocationFaults {
+    /// The longest that a call takes, in milliseconds; 0 makes every call instant.
+    pub call_latency_ms: u64,
+    /// The share of invocations that are killed somewhere on their way.
+    pub killed: f64,
+    /// The share of scheduled invocations that run twice at once.
+    pub doubled: f64,
+    /// The share of scheduled invocations and lifecycle events that never arrive.
+    pub dropped: f64,
+}
+
+/// How many invocations ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InvocationCounts {
+    /// Begun.
+    pub started: u64,
+    /// Ended with an error.
+    pub failed: u64,
+    /// Killed on their way.
+    pub killed: u64,
+    /// Run a second time at once.
+    pub doubled: u64,
+    /// Never arrived.
+    pub dropped: u64,
+}
+
+struct Invocation {
+    function: Function,
+    future: Pin<Box<dyn Future<Output = Result<(), TickError>>>>,
+    wake_at: Rc<Cell<Milliseconds>>,
+    killed_at: Option<Milliseconds>,
+}
+
+/// A world with its functions at work.
+pub struct Runner {
+    world: SharedWorld,
+    settings: Rc<Settings>,
+    faults: InvocationFaults,
+    rng: Rng,
+    running: Vec<Invocation>,
+    next_schedule: Milliseconds,
+    counts: InvocationCounts,
+    errors: Vec<(Milliseconds, Function, TickError)>,
+}
+
+impl Runner {
+    /// Puts the functions to work on a new world; `seed` drives what happens to the invocations.
+    ///
+    /// # Errors
+    /// What is wrong with the world's configuration.
+    pub fn new(config: WorldConfig, settings: Settings, faults: InvocationFaults, seed: u64) -> Result<Runner, String> {
+        let world = World::new(config)?;
+        let next_schedule = world.now();
+        Ok(Runner {
+            world: Rc::new(RefCell::new(world)),
+            settings: Rc::new(settings),
+            faults,
+            rng: Rng::new(seed),
+            running: Vec::new(),
+            next_schedule,
+            counts: InvocationCounts::default(),
+            errors: Vec::new(),
+        })
+    }
+
+    /// The world.
+    pub fn world(&self) -> std::cell::RefMut<'_, World> {
+        self.world.borrow_mut()
+    }
+
+    /// How the invocations ended so far.
+    pub fn counts(&self) -> InvocationCounts {
+        self.counts
+    }
+
+    /// Every error that an invocation ended with, in order of time.
+    pub fn errors(&self) -> &[(Milliseconds, Function, TickError)] {
+        &self.errors
+    }
+
+    /// Changes what happens to invocations from now on.
+    pub fn set_faults(&mut self, faults: InvocationFaults) {
+        self.faults = faults;
+    }
+
+    /// Starts a function now, as a person would by hand.
+    pub fn invoke(&mut self, function: Function) {
+        self.start(function, None);
+    }
+
+    /// Lets the world and its functions go on until `end`.
+    pub fn run_until(&mut self, end: Milliseconds) {
+        loop {
+            let wake = self.running.iter().map(|invocation| invocation.wake_at.get()).min();
+            let moment = wake.map_or(self.next_schedule, |wake| wake.min(self.next_schedule));
+            let now = self.world.borrow().now();
+            if moment > end {
+                break self.world.borrow_mut().advance_to(end);
+            }
+            self.world.borrow_mut().advance_to(moment.max(now));
+            self.deliver_events();
+            if moment >= self.next_schedule {
+                self.next_schedule += SCHEDULE_MS;
+                for function in Function::ALL {
+                    self.schedule(function);
+                }
+            }
+            self.poll_due();
+        }
+        self.deliver_events();
+        self.poll_due();
+    }
+
+    fn schedule(&mut self, function: Function) {
+        if self.rng.chance(self.faults.dropped) {
+            self.counts.dropped += 1;
+            return;
+        }
+        self.start(function, None);
+        if self.rng.chance(self.faults.doubled) {
+            self.counts.doubled += 1;
+            self.start(function, None);
+        }
+    }
+
+    fn deliver_events(&mut self) {
+        let events = self.world.borrow_mut().take_lifecycle_events();
+        for LifecycleEvent { instance, .. } in events {
+            if self.rng.chance(self.faults.dropped) {
+                self.counts.dropped += 1;
+            } else {
+                self.start(Function::Drain, Some(InstanceId::new(instance)));
+            }
+        }
+    }
+
+    fn start(&mut self, function: Function, only: Option<InstanceId>) {
+        self.counts.started += 1;
+        let now = self.world.borrow().now();
+        let killed_at = self.rng.chance(self.faults.killed).then(|| {
+            let longest = if function == Function::Availability {
+                60_000
+            } else {
+                self.faults.call_latency_ms * 8
+            };
+            now + Milliseconds::try_from(self.rng.below(longest + 1)).unwrap_or(0)
+        });
+        let rng = Rng::new(self.rng.next_u64());
+        let client = Client::new(Rc::clone(&self.world), &self.settings, self.faults.call_latency_ms, rng);
+        let wake_at = client.wake_at();
+        wake_at.set(now);
+        let settings = Rc::clone(&self.settings);
+        let writer = (!settings.dry_run).then(|| client.clone());
+        let ports = Ports {
+            reader: client.clone(),
+            writer,
+            jicofo: client.clone(),
+            clock: client,
+        };
+        let deadline = Timestamp(now / 1000 + 58);
+        let future: Pin<Box<dyn Future<Output = Result<(), TickError>>>> = match function {
+            Function::Availability => Box::pin(async move { availability::run(&settings, &ports, deadline).await }),
+            Function::ScaleIn => Box::pin(async move { scale_in::run(&settings, &ports).await }),
+            Function::Drain => Box::pin(async move { drain::run(&settings, &ports, only.as_ref()).await }),
+        };
+        self.running.push(Invocation {
+            function,
+            future,
+            wake_at,
+            killed_at,
+        });
+    }
+
+    /// Polls every invocation that wants to go on, in the order in which they began.
+    fn poll_due(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut still_running = Vec::with_capacity(self.running.len());
+        for mut invocation in std::mem::take(&mut self.running) {
+            let now = self.world.borrow().now();
+            if invocation.killed_at.is_some_and(|killed_at| killed_at <= now) {
+                self.counts.killed += 1;
+                continue;
+            }
+            if invocation.wake_at.get() > now {
+                still_running.push(invocation);
+                continue;
+            }
+            match invocation.future.as_mut().poll(&mut context) {
+                Poll::Pending => still_running.push(invocation),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    self.counts.failed += 1;
+                    self.errors.push((now, invocation.function, error));
+                }
+            }
+        }
+        self.running = still_running;
+    }
+}

@@ -1,0 +1,354 @@
+//! The Auto Scaling group: its sizes, its launches, and what its actions answer.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{
+    ActivityView, AwsError, Due, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig, error,
+    machine::{Activity, Jibri, Lifecycle, Machine},
+    milliseconds,
+};
+
+/// How long the group waits after a launch that failed, in milliseconds.
+const RETRY_MS: Milliseconds = 60_000;
+/// How many activities are kept.
+const ACTIVITIES: usize = 100;
+
+#[derive(Clone, Debug)]
+pub(super) struct GroupState {
+    pub(super) desired: u32,
+    pub(super) min_size: u32,
+    pub(super) max_size: u32,
+    pub(super) template_version: u32,
+    pub(super) cooldown_until: Milliseconds,
+    pub(super) launches: u64,
+    pub(super) activities: VecDeque<ActivityView>,
+    activity_count: u64,
+}
+
+impl GroupState {
+    pub(super) fn new(config: &WorldConfig) -> GroupState {
+        GroupState {
+            desired: config.desired_capacity,
+            min_size: config.min_size,
+            max_size: config.max_size,
+            template_version: 1,
+            cooldown_until: config.start,
+            launches: 0,
+            activities: VecDeque::new(),
+            activity_count: 0,
+        }
+    }
+}
+
+impl World {
+    /// `DescribeAutoScalingGroups` of one group; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// Throttling alone.
+    pub fn describe_auto_scaling_groups(&mut self, name: &str) -> Result<Option<GroupView>, AwsError> {
+        self.throttle("Throttling")?;
+        if name != self.config.group_name {
+            return Ok(None);
+        }
+        let members = self
+            .machines
+            .values()
+            .filter(|machine| machine.lifecycle != Lifecycle::Gone);
+        let instances = members.map(|machine| GroupInstanceView {
+            id: machine.id.clone(),
+            zone: machine.zone.clone(),
+            lifecycle_state: machine.lifecycle.name(),
+            health_status: if machine.exists() { "Healthy" } else { "Unhealthy" },
+            protected: machine.protected,
+            launch_template_version: machine.template_version,
+        });
+        Ok(Some(GroupView {
+            name: self.config.group_name.clone(),
+            min_size: self.group.min_size,
+            max_size: self.group.max_size,
+            desired_capacity: self.group.desired,
+            launch_template_version: self.group.template_version,
+            new_instances_protected: self.config.new_instances_protected,
+            zones: self.config.zones.clone(),
+            instances: instances.collect(),
+        }))
+    }
+
+    /// `DescribeScalingActivities`, newest first.
+    ///
+    /// # Errors
+    /// `ValidationError` for a group that does not exist.
+    pub fn describe_scaling_activities(&mut self, group: &str) -> Result<Vec<ActivityView>, AwsError> {
+        self.throttle("Throttling")?;
+        self.require_group(group)?;
+        Ok(self.group.activities.iter().cloned().collect())
+    }
+
+    /// `SetDesiredCapacity`:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetDesiredCapacity.html>.
+    ///
+    /// # Errors
+    /// `ValidationError` outside of minimum and maximum; `ScalingActivityInProgress` in a cooldown that is honoured.
+    pub fn set_desired_capacity(&mut self, group: &str, desired: u32, honor_cooldown: bool) -> Result<(), AwsError> {
+        self.throttle("Throttling")?;
+        self.require_group(group)?;
+        if desired > self.group.max_size {
+            let message = format!(
+                "New SetDesiredCapacity value {desired} is above max value {}.",
+                self.group.max_size
+            );
+            return Err(error("ValidationError", message + " for the AutoScalingGroup."));
+        }
+        if desired < self.group.min_size {
+            let message = format!(
+                "New SetDesiredCapacity value {desired} is below min value {}.",
+                self.group.min_size
+            );
+            return Err(error("ValidationError", message + " for the AutoScalingGroup."));
+        }
+        if honor_cooldown && self.now < self.group.cooldown_until {
+            return Err(error(
+                "ScalingActivityInProgress",
+                "The group is in its cooldown period.",
+            ));
+        }
+        self.change_desired(desired, "SetDesiredCapacity");
+        Ok(())
+    }
+
+    /// `TerminateInstanceInAutoScalingGroup`, which scale-in protection does not stop:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_TerminateInstanceInAutoScalingGroup.html>.
+    ///
+    /// # Errors
+    /// `ValidationError` for an instance that is in no group, and for a decrement at the minimum.
+    pub fn terminate_instance_in_auto_scaling_group(
+        &mut self,
+        instance: &str,
+        decrement: bool,
+    ) -> Result<ActivityView, AwsError> {
+        self.throttle("Throttling")?;
+        let member = self
+            .machines
+            .get(instance)
+            .filter(|machine| machine.lifecycle != Lifecycle::Gone);
+        let Some(member) = member else {
+            let message = format!("Instance Id not found - No managed instance found for instance ID: {instance}");
+            return Err(error("ValidationError", message));
+        };
+        let active = member.is_active();
+        if active && decrement && self.group.desired <= self.group.min_size {
+            return Err(error(
+                "ValidationError",
+                format!(
+                    "Currently, desiredSize equals minSize ({}). Terminating instance without replacement will \
+                     violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false \
+                     or lower group's min size.",
+                    self.group.min_size
+                ),
+            ));
+        }
+        if active {
+            self.begin_terminating(instance, "TerminateInstanceInAutoScalingGroup");
+            if decrement {
+                self.change_desired(self.group.desired - 1, "TerminateInstanceInAutoScalingGroup");
+            }
+            self.schedule(self.now, Due::Reconcile);
+        }
+        let description = format!("Terminating EC2 instance: {instance}");
+        Ok(self.record_activity(description, "MidLifecycleAction", String::new()))
+    }
+
+    /// `SetInstanceProtection`:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceProtection.html>.
+    ///
+    /// # Errors
+    /// `ValidationError` for more than 50 ids, or one that is not in service.
+    pub fn set_instance_protection(
+        &mut self,
+        group: &str,
+        instances: &[String],
+        protected: bool,
+    ) -> Result<(), AwsError> {
+        self.throttle("Throttling")?;
+        self.require_group(group)?;
+        if instances.len() > 50 {
+            return Err(error(
+                "ValidationError",
+                "A maximum of 50 instance ids can be specified.",
+            ));
+        }
+        let in_service = |id: &&String| {
+            self.machines
+                .get(*id)
+                .is_some_and(|machine| machine.lifecycle == Lifecycle::InService)
+        };
+        if let Some(id) = instances.iter().find(|id| !in_service(id)) {
+            return Err(error(
+                "ValidationError",
+                format!("The instance {id} is not in InService."),
+            ));
+        }
+        for id in instances {
+            if let Some(machine) = self.machines.get_mut(id) {
+                machine.protected = protected;
+            }
+        }
+        self.schedule(self.now, Due::Reconcile);
+        Ok(())
+    }
+
+    pub(super) fn require_group(&self, group: &str) -> Result<(), AwsError> {
+        match group == self.config.group_name {
+            true => Ok(()),
+            false => Err(error("ValidationError", format!("Group {group} not found"))),
+        }
+    }
+
+    pub(super) fn change_desired(&mut self, to: u32, by: &'static str) {
+        let from = self.group.desired;
+        if from != to {
+            self.group.desired = to;
+            self.note(Happening::DesiredChanged { from, to, by });
+            self.schedule(self.now, Due::Reconcile);
+        }
+    }
+
+    /// Launches and terminates until as many are active as are desired.
+    pub(super) fn reconcile(&mut self) {
+        let active = self.machines.values().filter(|machine| machine.is_active()).count();
+        let active = u32::try_from(active).unwrap_or(u32::MAX);
+        for _ in active..self.group.desired {
+            if self.now < self.pending_incidents.no_capacity_until {
+                let message = "We currently do not have sufficient capacity in the Availability Zone you requested. \
+                               Launching EC2 instance failed.";
+                self.note(Happening::LaunchFailed);
+                self.record_activity("Launching a new EC2 instance".into(), "Failed", message.into());
+                self.schedule(self.now + RETRY_MS, Due::Reconcile);
+                break;
+            }
+            self.launch();
+        }
+        for _ in self.group.desired..active {
+            let Some(victim) = self.choose_victim() else {
+                let message = "Could not scale to desired capacity because all remaining instances are protected \
+                               from scale in.";
+                self.record_activity("Terminating EC2 instances".into(), "Failed", message.into());
+                break;
+            };
+            self.begin_terminating(&victim, "scale-in");
+        }
+    }
+
+    /// The default termination policy, as far as it matters here: fullest zone, oldest template, oldest instance:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-termination-policies.html>.
+    fn choose_victim(&self) -> Option<String> {
+        let zones = self.zone_counts();
+        let candidates = self
+            .machines
+            .values()
+            .filter(|machine| machine.is_active() && !(machine.protected && machine.lifecycle == Lifecycle::InService));
+        let victim = candidates.min_by_key(|machine| {
+            let fullest = std::cmp::Reverse(zones.get(&machine.zone).copied().unwrap_or(0));
+            (fullest, machine.template_version, machine.launched_at, &machine.id)
+        });
+        victim.map(|machine| machine.id.clone())
+    }
+
+    fn zone_counts(&self) -> BTreeMap<String, usize> {
+        let mut zones: BTreeMap<String, usize> = self.config.zones.iter().map(|zone| (zone.clone(), 0)).collect();
+        for machine in self.machines.values().filter(|machine| machine.is_active()) {
+            *zones.entry(machine.zone.clone()).or_default() += 1;
+        }
+        zones
+    }
+
+    fn launch(&mut self) {
+        self.group.launches += 1;
+        let id = format!(
+            "i-{:017x}",
+            (self.group.launches << 28) | (self.rng.next_u64() & 0xfff_ffff)
+        );
+        let zones = self.zone_counts();
+        let emptiest = self
+            .config
+            .zones
+            .iter()
+            .min_by_key(|zone| zones.get(*zone).copied().unwrap_or(0));
+        let zone = emptiest.cloned().unwrap_or_default();
+        let launch = self.config.launch.clone();
+        let boot_ms = milliseconds(self.rng.log_normal(launch.boot_seconds, launch.boot_sigma));
+        let in_service_ms = milliseconds(launch.in_service_seconds).min(boot_ms);
+        let registers = !(self.pending_incidents.take_unregistered() || self.rng.chance(launch.never_registers));
+        let machine = Machine {
+            id: id.clone(),
+            zone: zone.clone(),
+            launched_at: self.now,
+            in_service_at: None,
+            ended_at: None,
+            listed_at: self.now + self.draw_up_to(launch.describe_lag_seconds),
+            ssm_at: self.now + self.draw_up_to(self.config.ssm.registration_seconds),
+            lifecycle: Lifecycle::Pending,
+            protected: false,
+            template_version: self.group.template_version,
+            tags: BTreeMap::from([("aws:autoscaling:groupName".to_owned(), self.config.group_name.clone())]),
+            wait: None,
+            jibri: Jibri {
+                activity: Activity::Down,
+                healthy: true,
+                expired: false,
+                leaving: false,
+                start_forbidden: !registers,
+                hung: false,
+                in_brewery: false,
+                last_failed_at: None,
+                last_selected_at: None,
+                leftovers: Vec::new(),
+                busy_since: None,
+            },
+            busy_ms: 0,
+        };
+        self.machines.insert(id.clone(), machine);
+        self.tally.launches += 1;
+        self.schedule(self.now + in_service_ms, Due::InService(id.clone()));
+        self.schedule(self.now + boot_ms, Due::JibriStarts(id.clone()));
+        self.record_activity(
+            format!("Launching a new EC2 instance: {id}"),
+            "Successful",
+            String::new(),
+        );
+        self.note(Happening::Launched { instance: id, zone });
+    }
+
+    pub(super) fn enter_service(&mut self, id: &str) {
+        let protected = self.config.new_instances_protected;
+        let Some(machine) = self
+            .machines
+            .get_mut(id)
+            .filter(|machine| machine.lifecycle == Lifecycle::Pending)
+        else {
+            return;
+        };
+        machine.lifecycle = Lifecycle::InService;
+        machine.in_service_at = Some(self.now);
+        machine.protected = protected;
+        self.note(Happening::InService {
+            instance: id.to_owned(),
+        });
+    }
+
+    fn record_activity(&mut self, description: String, status_code: &'static str, message: String) -> ActivityView {
+        self.group.activity_count += 1;
+        let activity = ActivityView {
+            id: format!("00000000-0000-4000-9000-{:012x}", self.group.activity_count),
+            description,
+            cause: format!("desired capacity is {}", self.group.desired),
+            status_code,
+            status_message: message,
+            started_at: self.now,
+            ended_at: (status_code != "MidLifecycleAction").then_some(self.now),
+        };
+        self.group.activities.push_front(activity.clone());
+        self.group.activities.truncate(ACTIVITIES);
+        activity
+    }
+}

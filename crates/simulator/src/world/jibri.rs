@@ -1,0 +1,219 @@
+//! The Jibris: boot, recording, finalize, graceful shutdown, and what is left on their disks.
+//! Source: jibri's `JibriManager`, `InternalHttpApi` and `Main` (exit code 255 after a graceful shutdown).
+
+use super::{
+    AwsError, Due, Happening, JibriHealthView, Milliseconds, World, error,
+    machine::{Activity, Jibri, Machine},
+};
+
+impl World {
+    /// `GET /jibri/api/v1.0/health`; `None` when the port refuses.
+    pub fn jibri_health(&self, instance: &str) -> Option<JibriHealthView> {
+        let jibri = &self.running(instance)?.jibri;
+        let busy_status = match (jibri.is_busy(), jibri.expired) {
+            (true, _) => "BUSY",
+            (false, true) => "EXPIRED",
+            (false, false) => "IDLE",
+        };
+        let health_status = if jibri.healthy { "HEALTHY" } else { "UNHEALTHY" };
+        Some(JibriHealthView {
+            busy_status,
+            health_status,
+        })
+    }
+
+    /// `POST gracefulShutdown`: an idle or expired Jibri exits at once; a busy one after its finalize script, and no
+    /// recording begins on it any more. `false` when the port refuses.
+    pub fn jibri_graceful_shutdown(&mut self, instance: &str) -> bool {
+        let Some(machine) = self
+            .machines
+            .get_mut(instance)
+            .filter(|machine| machine.exists() && machine.jibri.is_up())
+        else {
+            return false;
+        };
+        machine.jibri.leaving = true;
+        if !machine.jibri.is_busy() {
+            self.exit_jibri(instance);
+        }
+        true
+    }
+
+    /// The instances whose Jibri's ports are open.
+    pub fn running_jibris(&self) -> Vec<String> {
+        let up = self
+            .machines
+            .values()
+            .filter(|machine| machine.exists() && machine.jibri.is_up());
+        up.map(|machine| machine.id.clone()).collect()
+    }
+
+    /// The folders of finished recordings that are not uploaded.
+    pub fn recordings_on_disk(&self, instance: &str) -> Vec<String> {
+        let machine = self.machines.get(instance).filter(|machine| machine.exists());
+        machine
+            .map(|machine| machine.jibri.leftovers.clone())
+            .unwrap_or_default()
+    }
+
+    /// Tries once to upload a folder that was left; on success it is no longer there.
+    ///
+    /// # Errors
+    /// `ServiceUnavailable` when the upload fails, `NoSuchKey` when there is no such folder.
+    pub fn upload(&mut self, instance: &str, session: &str) -> Result<(), AwsError> {
+        if !self.recordings_on_disk(instance).iter().any(|left| left == session) {
+            return Err(error(
+                "NoSuchKey",
+                format!("there is no recording {session} on {instance}"),
+            ));
+        }
+        if self.pending_incidents.take_failed_upload() {
+            let message = "Please reduce your request rate.".to_owned();
+            return Err(AwsError {
+                code: "ServiceUnavailable",
+                message,
+                http_status: 503,
+            });
+        }
+        if let Some(machine) = self.machines.get_mut(instance) {
+            machine.jibri.leftovers.retain(|left| left != session);
+        }
+        self.note(Happening::UploadedLate {
+            session: session.to_owned(),
+            instance: instance.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// What the marker of the drain script brings about: Jibri is not started on this instance any more.
+    pub fn forbid_start(&mut self, instance: &str) {
+        if let Some(machine) = self.machines.get_mut(instance) {
+            machine.jibri.start_forbidden = true;
+        }
+    }
+
+    fn running(&self, instance: &str) -> Option<&Machine> {
+        self.machines
+            .get(instance)
+            .filter(|machine| machine.exists() && machine.jibri.is_up())
+    }
+
+    pub(super) fn start_jibri(&mut self, id: &str) {
+        let Some(machine) = self.machines.get_mut(id).filter(|machine| machine.exists()) else {
+            return;
+        };
+        if machine.jibri.start_forbidden || machine.jibri.activity != Activity::Down {
+            return;
+        }
+        machine.jibri.activity = Activity::Idle;
+        self.join_brewery(id);
+    }
+
+    pub(super) fn join_brewery(&mut self, id: &str) {
+        let Some(machine) = self
+            .machines
+            .get_mut(id)
+            .filter(|machine| machine.exists() && machine.jibri.is_up())
+        else {
+            return;
+        };
+        if !std::mem::replace(&mut machine.jibri.in_brewery, true) {
+            self.note(Happening::Registered {
+                instance: id.to_owned(),
+            });
+        }
+    }
+
+    pub(super) fn start_recording(&mut self, id: &str, request: usize) {
+        let duration_ms = self.config.demand[request].duration_ms;
+        let longest = Milliseconds::from(self.config.finalize_seconds) * 1000;
+        let finalize_ms = longest.min(duration_ms / 4);
+        let now = self.now;
+        if let Some(machine) = self.machines.get_mut(id) {
+            machine.jibri.activity = Activity::Recording(request);
+            machine.jibri.last_selected_at = Some(now);
+            machine.jibri.busy_since = Some(now);
+        }
+        self.schedule(
+            now + duration_ms - finalize_ms,
+            Due::RecordingEnds(id.to_owned(), request),
+        );
+        self.schedule(now + duration_ms, Due::FinalizeEnds(id.to_owned(), request));
+        self.note(Happening::Requested {
+            request,
+            instance: id.to_owned(),
+        });
+    }
+
+    fn activity(&mut self, id: &str) -> Option<&mut Jibri> {
+        self.machines.get_mut(id).map(|machine| &mut machine.jibri)
+    }
+
+    pub(super) fn end_recording(&mut self, id: &str, request: usize) {
+        let Some(jibri) = self
+            .activity(id)
+            .filter(|jibri| jibri.activity == Activity::Recording(request))
+        else {
+            return;
+        };
+        jibri.activity = Activity::Finalizing(request);
+        self.note(Happening::RecordingEnded {
+            request,
+            instance: id.to_owned(),
+        });
+    }
+
+    pub(super) fn end_finalize(&mut self, id: &str, request: usize) {
+        let now = self.now;
+        let finalizing = |jibri: &&mut Jibri| jibri.activity == Activity::Finalizing(request) && !jibri.hung;
+        let Some(jibri) = self.activity(id).filter(finalizing) else {
+            return;
+        };
+        jibri.activity = Activity::Idle;
+        let leaves = jibri.leaving;
+        if let Some(machine) = self.machines.get_mut(id) {
+            machine.settle_busy(now);
+        }
+        // The exit code of finalize is only logged: after a failed upload Jibri is idle, and the files stay.
+        if self.pending_incidents.take_failed_upload() {
+            if let Some(jibri) = self.activity(id) {
+                jibri.leftovers.push(session_of(request));
+            }
+            self.tally.failed_uploads += 1;
+            self.note(Happening::UploadFailed {
+                request,
+                instance: id.to_owned(),
+            });
+        } else {
+            self.note(Happening::Uploaded {
+                request,
+                instance: id.to_owned(),
+            });
+        }
+        if leaves {
+            self.exit_jibri(id);
+        }
+    }
+
+    /// The process ends; whatever it recorded stays on the disk.
+    pub(super) fn exit_jibri(&mut self, id: &str) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(id) else {
+            return;
+        };
+        machine.settle_busy(now);
+        machine.jibri.in_brewery = false;
+        let activity = std::mem::replace(&mut machine.jibri.activity, Activity::Exited);
+        if let Activity::Recording(request) | Activity::Finalizing(request) = activity {
+            machine.jibri.leftovers.push(session_of(request));
+        }
+        self.note(Happening::JibriExited {
+            instance: id.to_owned(),
+        });
+    }
+}
+
+/// The folder of a request's recording.
+fn session_of(request: usize) -> String {
+    format!("session-{request:06}")
+}

@@ -1,0 +1,108 @@
+//! Jicofo: whom it selects, whom it refuses, and what it says. Source: jicofo's `JibriDetector.selectJibri`,
+//! `JibriSession` and `JibriStats`.
+
+use super::{
+    BreweryEntry, Due, Happening, JicofoAnswer, JicofoFault, JicofoView, Milliseconds, World, machine::Machine,
+};
+
+/// Jicofo does not select the same Jibri again within this time.
+const SELECTION_PAUSE_MS: Milliseconds = 200;
+/// Jicofo does not select a Jibri that failed within this time.
+const FAILURE_PENALTY_MS: Milliseconds = 60_000;
+/// How many take part in a meeting, more or less: only a figure for the metrics.
+const PARTICIPANTS: u64 = 4;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct JicofoState {
+    pub(super) away: Option<(Milliseconds, JicofoFault)>,
+    pub(super) failures_since_restart: u64,
+}
+
+impl World {
+    /// What Jicofo does when it is asked now.
+    pub fn jicofo(&mut self) -> JicofoAnswer {
+        let fault = self
+            .jicofo
+            .away
+            .filter(|(until, _)| self.now < *until)
+            .map(|(_, fault)| fault);
+        match fault {
+            None => JicofoAnswer::Answers(self.view()),
+            Some(JicofoFault::WithoutDetector) => JicofoAnswer::WithoutDetector(self.view()),
+            Some(JicofoFault::Refuses) => JicofoAnswer::Refuses,
+            Some(JicofoFault::Fails) => JicofoAnswer::Fails,
+            Some(JicofoFault::Garbage) => JicofoAnswer::Garbage,
+            Some(JicofoFault::Hangs) => JicofoAnswer::Hangs,
+        }
+    }
+
+    fn view(&self) -> JicofoView {
+        let listed = self
+            .machines
+            .values()
+            .filter(|machine| machine.exists() && machine.jibri.in_brewery);
+        let brewery: Vec<BreweryEntry> = listed
+            .map(|machine| BreweryEntry {
+                nickname: machine.id.clone(),
+                healthy: machine.jibri.healthy,
+                // EXPIRED is never sent: the entry stays as it was, and that was busy.
+                busy: machine.jibri.is_busy() || machine.jibri.expired,
+                last_failed_at: machine.jibri.last_failed_at,
+                last_selected_at: machine.jibri.last_selected_at,
+            })
+            .collect();
+        let recording_active = self.machines.values().filter(|machine| machine.jibri.is_busy()).count();
+        let recording_active = u64::try_from(recording_active).unwrap_or(u64::MAX);
+        JicofoView {
+            brewery,
+            conferences: recording_active,
+            participants: recording_active * PARTICIPANTS,
+            recording_active,
+            total_recording_failures: self.jicofo.failures_since_restart,
+        }
+    }
+
+    /// Somebody asks for a recording: it begins at once, or is refused at once. Nobody queues.
+    pub(super) fn ask_for_recording(&mut self, index: usize) {
+        if let Some(next) = self.config.demand.get(index + 1) {
+            self.schedule(next.at.max(self.now), Due::Request(index + 1));
+        }
+        self.tally.requests += 1;
+        match self.select_jibri() {
+            Some(id) => self.start_recording(&id, index),
+            None => {
+                self.tally.refused += 1;
+                self.jicofo.failures_since_restart += 1;
+                self.note(Happening::Refused { request: index });
+            }
+        }
+    }
+
+    /// Among those that are available, not just selected, and without a failure in the last minute, the one whose
+    /// last failure is longest ago; any of them when they are equal.
+    fn select_jibri(&mut self) -> Option<String> {
+        let now = self.now;
+        let past = |moment: Option<Milliseconds>, span: Milliseconds| moment.is_none_or(|at| now - at > span);
+        let eligible = |machine: &&Machine| {
+            machine.is_available()
+                && past(machine.jibri.last_selected_at, SELECTION_PAUSE_MS)
+                && past(machine.jibri.last_failed_at, FAILURE_PENALTY_MS)
+        };
+        let best = self
+            .machines
+            .values()
+            .filter(eligible)
+            .map(|machine| machine.jibri.last_failed_at)
+            .min()?;
+        let equals: Vec<&Machine> = self
+            .machines
+            .values()
+            .filter(eligible)
+            .filter(|machine| machine.jibri.last_failed_at == best)
+            .collect();
+        let drawn = self.rng.below(u64::try_from(equals.len()).unwrap_or(0));
+        equals
+            .get(usize::try_from(drawn).unwrap_or(0))
+            .map(|machine| machine.id.clone())
+    }
+}

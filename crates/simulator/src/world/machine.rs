@@ -1,0 +1,135 @@
+//! An EC2 instance of the group, with the Jibri on it.
+
+use std::collections::BTreeMap;
+
+use super::Milliseconds;
+
+/// `LifecycleState` of the group:
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lifecycle {
+    Pending,
+    InService,
+    Terminating,
+    TerminatingWait,
+    TerminatingProceed,
+    TerminatingRetained,
+    /// No longer in the group.
+    Gone,
+}
+
+impl Lifecycle {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Lifecycle::Pending => "Pending",
+            Lifecycle::InService => "InService",
+            Lifecycle::Terminating => "Terminating",
+            Lifecycle::TerminatingWait => "Terminating:Wait",
+            Lifecycle::TerminatingProceed => "Terminating:Proceed",
+            Lifecycle::TerminatingRetained => "Terminating:Retained",
+            Lifecycle::Gone => "Terminated",
+        }
+    }
+}
+
+/// What a Jibri's process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// Not started yet, or never: the port refuses.
+    Down,
+    Idle,
+    /// Records the request of this index.
+    Recording(usize),
+    /// Its finalize script uploads the recording of this request.
+    Finalizing(usize),
+    /// The process has exited: the port refuses.
+    Exited,
+}
+
+/// The Jibri on an instance.
+#[derive(Clone, Debug)]
+pub(super) struct Jibri {
+    pub(super) activity: Activity,
+    pub(super) healthy: bool,
+    pub(super) expired: bool,
+    /// `gracefulShutdown` was accepted: nothing begins any more, and the process ends after what it does now.
+    pub(super) leaving: bool,
+    /// The marker of the drain script: nobody starts Jibri on this instance again.
+    pub(super) start_forbidden: bool,
+    /// Its finalize script never ends.
+    pub(super) hung: bool,
+    pub(super) in_brewery: bool,
+    pub(super) last_failed_at: Option<Milliseconds>,
+    pub(super) last_selected_at: Option<Milliseconds>,
+    /// Folders of finished recordings whose upload failed.
+    pub(super) leftovers: Vec<String>,
+    pub(super) busy_since: Option<Milliseconds>,
+}
+
+impl Jibri {
+    pub(super) fn is_up(&self) -> bool {
+        !matches!(self.activity, Activity::Down | Activity::Exited)
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.activity, Activity::Recording(_) | Activity::Finalizing(_))
+    }
+}
+
+/// The wait of a terminating hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HookWait {
+    pub(super) began_at: Milliseconds,
+    /// The heartbeat time-out ends here.
+    pub(super) deadline: Milliseconds,
+    /// No heartbeat extends it beyond here.
+    pub(super) limit: Milliseconds,
+}
+
+/// An EC2 instance.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) id: String,
+    pub(super) zone: String,
+    pub(super) launched_at: Milliseconds,
+    pub(super) in_service_at: Option<Milliseconds>,
+    pub(super) ended_at: Option<Milliseconds>,
+    /// When `DescribeInstances` begins to list it.
+    pub(super) listed_at: Milliseconds,
+    /// When its SSM agent registers.
+    pub(super) ssm_at: Milliseconds,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) protected: bool,
+    pub(super) template_version: u32,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) wait: Option<HookWait>,
+    pub(super) jibri: Jibri,
+    pub(super) busy_ms: Milliseconds,
+}
+
+impl Machine {
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Pending | Lifecycle::InService)
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        self.ended_at.is_none()
+    }
+
+    /// Whether a recording could begin on it, as far as Jicofo can know.
+    pub(super) fn is_available(&self) -> bool {
+        let jibri = &self.jibri;
+        self.exists()
+            && jibri.in_brewery
+            && jibri.healthy
+            && !jibri.expired
+            && !jibri.leaving
+            && jibri.activity == Activity::Idle
+    }
+
+    pub(super) fn settle_busy(&mut self, now: Milliseconds) {
+        if let Some(since) = self.jibri.busy_since.take() {
+            self.busy_ms += now - since;
+        }
+    }
+}
