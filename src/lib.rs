@@ -1,1 +1,14 @@
-//! placeholder
+//! The shell of the autoscaler: what needs AWS's SDKs, HTTP or Lambda. The ticks themselves are in `controller`.
+//!
+//! - [`serve`](fn@serve): a function's whole life, called by its thin `main` in `functions/`
+//! - [`adapters`]: the ticks' ports over AWS and Jicofo
+//! - [`events`]: what may invoke a function
+//! - [`clock`], [`telemetry`]
+
+pub mod adapters;
+pub mod clock;
+pub mod events;
+mod serve;
+pub mod telemetry;
+
+pub use serve::{Function, serve};

@@ -1,0 +1,73 @@
+//! Lambda's own interface: invoke a function.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State as Shared};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::{Outcome, Request};
+use crate::eventbridge::{self, ASYNCHRONOUS_RETRIES};
+use crate::server::AwsServer;
+
+/// `POST /2015-03-31/functions/<name>/invocations`
+pub(crate) async fn invoke(
+    Shared(server): Shared<Arc<AwsServer>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if !server.lambda.has(&name) {
+        return error(StatusCode::NOT_FOUND, "ResourceNotFoundException", "Function not found");
+    }
+    let request = Request {
+        request_id: server.state.next_id(),
+        cause: "call",
+        retries: 0,
+        payload: if body.is_empty() {
+            Bytes::from_static(b"{}")
+        } else {
+            body
+        },
+    };
+    if headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event") {
+        let (state, lambda) = (server.state.clone(), server.lambda.clone());
+        tokio::spawn(eventbridge::deliver(state, lambda, name, request, ASYNCHRONOUS_RETRIES));
+        return StatusCode::ACCEPTED.into_response();
+    }
+    match server.lambda.try_invoke(&name, request).await {
+        Ok(Some((Outcome::Success, payload))) => answered(None, payload),
+        Ok(Some((_, payload))) => answered(Some("Unhandled"), payload),
+        Ok(None) => error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequestsException",
+            "Rate Exceeded.",
+        ),
+        Err(cause) => error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceException",
+            &format!("{cause:#}"),
+        ),
+    }
+}
+
+fn answered(function_error: Option<&'static str>, payload: Bytes) -> Response {
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("X-Amz-Executed-Version", "$LATEST"),
+    ];
+    let mut response = (headers, payload).into_response();
+    if let Some(kind) = function_error {
+        let kind = axum::http::HeaderValue::from_static(kind);
+        response.headers_mut().insert("x-amz-function-error", kind);
+    }
+    response
+}
+
+fn error(status: StatusCode, kind: &'static str, message: &str) -> Response {
+    let body = serde_json::json!({"Type": "User", "Message": message}).to_string();
+    (status, [("x-amzn-errortype", kind)], body).into_response()
+}

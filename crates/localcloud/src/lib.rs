@@ -1,0 +1,30 @@
+//! The simulator's world in real time, behind real HTTP on loopback: AWS's wire protocols, Jicofo's and Jibri's REST
+//! interfaces, and the Lambda runtime interface. The functions' real binaries run against it unchanged.
+//!
+//! What the world does is decided in the simulator alone; here it is only given a clock and ports.
+
+mod arn;
+mod bucket;
+mod call_log;
+mod clock;
+mod cloud;
+mod config;
+mod eventbridge;
+mod host;
+mod jibri;
+mod jicofo;
+mod lambda;
+pub mod page;
+mod peer;
+mod scripts;
+mod server;
+mod state;
+mod throttle;
+mod wire;
+
+pub use arn::{ACCOUNT, REGION};
+pub use call_log::{ApiCall, Resource};
+pub use clock::WorldClock;
+pub use cloud::{Addresses, LocalCloud};
+pub use config::{CloudConfig, EventFaults, FunctionConfig, Ports};
+pub use lambda::{Invocation, Outcome};

@@ -1,0 +1,103 @@
+//! Serves a small standing world: something to point the functions at while one works on them.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+use localcloud::{CloudConfig, LocalCloud, Ports};
+use simulator::demand::Request;
+use simulator::rng::Rng;
+use simulator::world::{Milliseconds, WorldConfig};
+
+/// AWS, Jicofo and Jibri on this machine, as far as the autoscaler talks to them.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a small world until interrupted: three Jibris, and a recording every ten minutes or so.
+    ///
+    /// Standard output has the environment variables that point a function at it, one KEY=value a line: export them,
+    /// run `cargo lambda watch`, and invoke functions with `cargo lambda invoke`. Nothing invokes them by itself.
+    Serve(ServeArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct ServeArguments {
+    /// Port of AWS's services; 0 takes any that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 4500)]
+    port: u16,
+    /// Port of Jicofo; 0 takes any that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 8888)]
+    jicofo_port: u16,
+    /// How many times as fast as real time the world runs.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    speed: f64,
+    /// Decides everything that is left to chance: the same seed gives the same demand.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where the log of AWS calls is written.
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/localcloud")]
+    output: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Serve(arguments) => serve(arguments).await,
+    }
+}
+
+async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let world = standing_world(arguments.seed, Milliseconds::try_from(now.as_millis())?);
+    let mut config = CloudConfig::new(world, arguments.output);
+    config.speed = arguments.speed;
+    config.ports = Ports {
+        aws: arguments.port,
+        jicofo: arguments.jicofo_port,
+        bucket: 0,
+    };
+    let mut cloud = LocalCloud::start(config).await?;
+    print_variables(&cloud);
+    tokio::signal::ctrl_c().await?;
+    cloud.stop().await;
+    Ok(())
+}
+
+/// A small pool, and a week of recordings of 5 to 40 minutes. Jibris boot in seconds, so that there is something to
+/// look at.
+fn standing_world(seed: u64, start: Milliseconds) -> WorldConfig {
+    const MINUTE: Milliseconds = 60_000;
+    let mut rng = Rng::new(seed);
+    let demand = (1..=1_008).map(|index| Request {
+        at: start + (index * 10 + rng.between(0, 5)) * MINUTE,
+        duration_ms: rng.between(5, 40) * MINUTE,
+    });
+    let demand = demand.collect();
+    let mut world = WorldConfig {
+        seed,
+        start,
+        min_size: 1,
+        max_size: 10,
+        desired_capacity: 3,
+        demand,
+        ..WorldConfig::default()
+    };
+    world.launch.in_service_seconds = 1.0;
+    world.launch.boot_seconds = 3.0;
+    world.ssm.registration_seconds = 3.0;
+    world
+}
+
+#[allow(clippy::print_stdout, reason = "this is what the command is asked for")]
+fn print_variables(cloud: &LocalCloud) {
+    println!("AWS_ACCESS_KEY_ID=local");
+    for (name, value) in cloud.function_variables() {
+        println!("{name}={value}");
+    }
+}

@@ -1,0 +1,57 @@
+//! AWS's wire protocols: each service as its SDK clients speak to it.
+
+pub(crate) mod autoscaling;
+pub(crate) mod cloudwatch;
+pub(crate) mod ec2;
+mod page;
+mod parameters;
+pub(crate) mod ssm;
+mod xml;
+
+use std::collections::BTreeMap;
+
+use simulator::world::{AwsError, World};
+
+pub(crate) use parameters::Parameters;
+pub(crate) use xml::Xml;
+
+use crate::call_log::Resource;
+
+/// One call of an AWS action: the world that it acts on, and what an IAM policy would be asked about it.
+pub(crate) struct Operation<'a> {
+    pub(crate) world: &'a mut World,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) conditions: BTreeMap<String, Vec<String>>,
+}
+
+impl<'a> Operation<'a> {
+    pub(crate) fn new(world: &'a mut World) -> Operation<'a> {
+        Operation {
+            world,
+            resources: Vec::new(),
+            conditions: BTreeMap::new(),
+        }
+    }
+
+    /// Notes a resource that the action is about.
+    pub(crate) fn on(&mut self, resource: Resource) {
+        self.resources.push(resource);
+    }
+
+    /// Notes the value of a condition key.
+    pub(crate) fn condition(&mut self, key: &str, value: &str) {
+        self.conditions
+            .entry(key.to_owned())
+            .or_default()
+            .push(value.to_owned());
+    }
+}
+
+/// An error of the caller's (HTTP 400).
+pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> AwsError {
+    AwsError {
+        code,
+        message: message.into(),
+        http_status: 400,
+    }
+}

@@ -1,0 +1,167 @@
+//! What runs on an instance: Jibri behind its ports, and the documents' script as a real process.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use localcloud::{CloudConfig, LocalCloud};
+use serde_json::Value;
+use simulator::demand::Request;
+use simulator::world::{CommandView, Incident};
+use support::{Directory, config, eventually, http, refuses};
+
+fn manifest_directory() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn own_script() -> PathBuf {
+    manifest_directory().join("../../instance/jibri_drain.py")
+}
+
+async fn cloud_with_script(directory: &Directory, script: PathBuf) -> (LocalCloud, String) {
+    start(CloudConfig {
+        script: Some(script),
+        ..config(directory, 20.0)
+    })
+    .await
+}
+
+async fn start(config: CloudConfig) -> (LocalCloud, String) {
+    let cloud = LocalCloud::start(config).await.expect("started");
+    let instance = eventually("a Jibri", || cloud.world(|world| world.running_jibris()).pop()).await;
+    (cloud, instance)
+}
+
+/// Sends a document's command, and waits for its end.
+async fn run(cloud: &LocalCloud, instance: &str, drain: bool) -> CommandView {
+    let document = cloud.world(|world| match drain {
+        true => world.config().drain_document.clone(),
+        false => world.config().check_document.clone(),
+    });
+    let command_id = eventually("the agent", || {
+        let instances = [instance.to_owned()];
+        cloud
+            .world(|world| world.send_command(&document, &instances, 3_600))
+            .ok()
+    })
+    .await;
+    eventually("the end of the command", || {
+        let commands = cloud.world(|world| world.list_command_invocations(&document, 0)).ok()?;
+        commands
+            .into_iter()
+            .find(|command| command.command_id == command_id && !matches!(command.status, "Pending" | "InProgress"))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_runs_in_a_bounded_environment_and_its_exit_code_counts() {
+    let directory = Directory::new();
+    let (cloud, instance) = cloud_with_script(&directory, manifest_directory().join("tests/fixtures/script.py")).await;
+
+    let check = run(&cloud, &instance, false).await;
+    assert_eq!((check.status, check.response_code), ("Success", 0), "{check:?}");
+    let said: Value = serde_json::from_str(&check.output).expect("JSON");
+    assert_eq!(said["arguments"], serde_json::json!(["check"]));
+    let environment = said["environment"].as_object().expect("variables");
+    assert!(!environment.contains_key("HOME"));
+    assert!(environment.contains_key("JIBRI_RECORDINGS_DIRECTORY"));
+
+    let drain = run(&cloud, &instance, true).await;
+    assert_eq!((drain.status, drain.response_code), ("Failed", 7), "{drain:?}");
+    assert!(
+        drain.output.contains("\n----------ERROR-------\nno such luck"),
+        "{}",
+        drain.output
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jibris_ports_are_open_exactly_while_its_process_runs() {
+    let directory = Directory::new();
+    let (cloud, instance) = cloud_with_script(&directory, manifest_directory().join("tests/fixtures/script.py")).await;
+    let check = run(&cloud, &instance, false).await;
+    let said: Value = serde_json::from_str(&check.output).expect("JSON");
+    let url = |name: &str| {
+        let url = said["environment"][name]
+            .as_str()
+            .and_then(|url| url.strip_prefix("http://"))
+            .expect("a URL");
+        let (address, path) = url.split_once('/').expect("a path");
+        (address.parse().expect("an address"), format!("/{path}"))
+    };
+    let (health, health_path) = url("JIBRI_HEALTH_URL");
+    let (internal, _) = url("JIBRI_INTERNAL_URL");
+
+    let answer = http(health, "GET", &health_path, &[], b"").json();
+    assert_eq!(answer["status"]["health"]["healthStatus"], "HEALTHY");
+
+    assert!(cloud.world(|world| world.jibri_graceful_shutdown(&instance)));
+    eventually("the end of the process", || {
+        (refuses(health) && refuses(internal)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_projects_own_script_checks_and_drains() {
+    let directory = Directory::new();
+    let (cloud, instance) = cloud_with_script(&directory, own_script()).await;
+
+    let check = run(&cloud, &instance, false).await;
+    let said: Value = serde_json::from_str(&check.output).expect("JSON");
+    assert_eq!(said["process"], "running");
+    assert_eq!(said["health_status"], "HEALTHY");
+
+    let gone = loop {
+        let drain = run(&cloud, &instance, true).await;
+        let said: Value = serde_json::from_str(&drain.output).expect("JSON");
+        if said["process"] == "gone" {
+            break said;
+        }
+    };
+    assert_eq!(gone["recordings_pending"], 0, "nothing is left behind: {gone}");
+    assert!(!cloud.world(|world| world.running_jibris()).contains(&instance));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
+    let directory = Directory::new();
+    let mut config = CloudConfig {
+        script: Some(own_script()),
+        ..config(&directory, 20.0)
+    };
+    let start_at = config.world.start;
+    config.world.demand = vec![Request {
+        at: start_at + 30_000,
+        duration_ms: 10_000,
+    }];
+    // One for Jibri's own finalize, and one for the first drain.
+    config.world.incidents = vec![(start_at, Incident::NextUploadsFail { count: 2 })];
+    let (cloud, instance) = start(config).await;
+    let left = eventually("a recording left behind", || {
+        cloud.world(|world| world.recordings_on_disk(&instance)).pop()
+    })
+    .await;
+
+    let mut failures = 0;
+    loop {
+        let drain = run(&cloud, &instance, true).await;
+        assert_eq!(drain.status, "Success", "{drain:?}");
+        let said: Value = serde_json::Deserializer::from_str(&drain.output)
+            .into_iter()
+            .next()
+            .expect("a report")
+            .expect("JSON");
+        failures += said["recordings_failed"].as_u64().expect("a number");
+        if said["process"] == "gone" && said["recordings_pending"] == 0 {
+            break;
+        }
+    }
+
+    assert_eq!(failures, 1);
+    assert!(cloud.world(|world| world.recordings_on_disk(&instance)).is_empty());
+    let uploaded = directory.0.join("recordings").join(&instance).join(&left);
+    assert!(uploaded.join("metadata.json").is_file());
+    assert_eq!(cloud.summary().files_lost, 0);
+}

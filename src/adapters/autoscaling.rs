@@ -1,0 +1,168 @@
+//! Auto Scaling: the group, its desired capacity, and its hook.
+
+use aws_sdk_autoscaling::{
+    Client,
+    types::{AutoScalingGroup, Instance, LaunchTemplateSpecification, LifecycleState as State, ScalingActivityStatusCode},
+};
+use controller::ports::{CallError, CallErrorKind, GroupDescription, GroupMember};
+use planner::{DrainResult, Group, InstanceId, LifecycleState};
+
+use super::call::{call_error, incomplete};
+
+/// How many ids `SetInstanceProtection` takes.
+const MOST_PROTECTED: usize = 50;
+/// How many activities are looked at for a failed launch.
+const ACTIVITIES: i32 = 20;
+
+pub(super) async fn describe_group(client: &Client, name: &str) -> Result<GroupDescription, CallError> {
+    const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
+    let answer = client
+        .describe_auto_scaling_groups()
+        .auto_scaling_group_names(name)
+        .send()
+        .await
+        .map_err(|error| call_error(OPERATION, &error))?;
+    let group = answer.auto_scaling_groups().iter().find(|group| group.auto_scaling_group_name() == Some(name));
+    let group = group.ok_or_else(|| CallError {
+        operation: OPERATION.to_owned(),
+        kind: CallErrorKind::Other,
+        message: format!("there is no Auto Scaling group {name:?}: look at AUTO_SCALING_GROUP and the region"),
+    })?;
+    let size = |value: Option<i32>, what| {
+        value.and_then(|value| u32::try_from(value).ok()).ok_or_else(|| incomplete(OPERATION, what))
+    };
+    let sizes = Group {
+        min_size: size(group.min_size(), "MinSize")?,
+        max_size: size(group.max_size(), "MaxSize")?,
+        desired_capacity: size(group.desired_capacity(), "DesiredCapacity")?,
+    };
+    let template = template_of(group);
+    let members = group.instances().iter().map(|instance| read_member(instance, template));
+    let members = members.collect::<Option<Vec<_>>>().ok_or_else(|| incomplete(OPERATION, "InstanceId"))?;
+    Ok(GroupDescription { sizes, members })
+}
+
+fn template_of(group: &AutoScalingGroup) -> Option<&LaunchTemplateSpecification> {
+    let mixed = || group.mixed_instances_policy()?.launch_template()?.launch_template_specification();
+    group.launch_template().or_else(mixed)
+}
+
+fn read_member(instance: &Instance, template: Option<&LaunchTemplateSpecification>) -> Option<GroupMember> {
+    Some(GroupMember {
+        id: InstanceId::new(instance.instance_id()?),
+        zone: instance.availability_zone().unwrap_or_default().to_owned(),
+        lifecycle: read_lifecycle(instance.lifecycle_state()),
+        protected: instance.protected_from_scale_in().unwrap_or(false),
+        outdated: is_outdated(instance.launch_template(), template),
+    })
+}
+
+/// Only two version numbers can be told apart: `$Latest` and `$Default` name none.
+fn is_outdated(own: Option<&LaunchTemplateSpecification>, group: Option<&LaunchTemplateSpecification>) -> bool {
+    let number = |template: Option<&LaunchTemplateSpecification>| template?.version()?.parse::<u64>().ok();
+    match (number(own), number(group)) {
+        (Some(own), Some(group)) => own != group,
+        _ => false,
+    }
+}
+
+fn read_lifecycle(state: Option<&State>) -> LifecycleState {
+    match state {
+        Some(State::Pending | State::PendingWait | State::PendingProceed) => LifecycleState::Pending,
+        Some(State::InService) => LifecycleState::InService,
+        Some(State::Terminating) => LifecycleState::Terminating,
+        Some(State::TerminatingWait) => LifecycleState::TerminatingWait,
+        Some(State::TerminatingProceed) => LifecycleState::TerminatingProceed,
+        Some(State::TerminatingRetained) => LifecycleState::TerminatingRetained,
+        _ => LifecycleState::Other,
+    }
+}
+
+/// Why the newest launches failed; empty once one has succeeded since.
+pub(super) async fn describe_failed_launches(client: &Client, name: &str) -> Result<Vec<String>, CallError> {
+    let answer = client
+        .describe_scaling_activities()
+        .auto_scaling_group_name(name)
+        .max_records(ACTIVITIES)
+        .send()
+        .await
+        .map_err(|error| call_error("autoscaling:DescribeScalingActivities", &error))?;
+    let launches = answer
+        .activities()
+        .iter()
+        .filter(|activity| activity.description().is_some_and(|description| description.starts_with("Launching")));
+    let failed = launches.take_while(|launch| launch.status_code() == Some(&ScalingActivityStatusCode::Failed));
+    Ok(failed.map(|launch| launch.status_message().unwrap_or("no reason given").to_owned()).collect())
+}
+
+pub(super) async fn set_desired_capacity(client: &Client, group: &str, desired: u32) -> Result<(), CallError> {
+    const OPERATION: &str = "autoscaling:SetDesiredCapacity";
+    let desired = i32::try_from(desired).map_err(|_| incomplete(OPERATION, "size that AWS can hold"))?;
+    let call = client.set_desired_capacity().auto_scaling_group_name(group).desired_capacity(desired);
+    call.honor_cooldown(false).send().await.map(drop).map_err(|error| call_error(OPERATION, &error))
+}
+
+pub(super) async fn terminate(client: &Client, instance: &InstanceId, decrement: bool) -> Result<(), CallError> {
+    client
+        .terminate_instance_in_auto_scaling_group()
+        .instance_id(instance.as_str())
+        .should_decrement_desired_capacity(decrement)
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| call_error("autoscaling:TerminateInstanceInAutoScalingGroup", &error))
+}
+
+pub(super) async fn protect(client: &Client, group: &str, instances: &[InstanceId]) -> Result<(), CallError> {
+    for some in instances.chunks(MOST_PROTECTED) {
+        client
+            .set_instance_protection()
+            .auto_scaling_group_name(group)
+            .set_instance_ids(Some(some.iter().map(|id| id.as_str().to_owned()).collect()))
+            .protected_from_scale_in(true)
+            .send()
+            .await
+            .map_err(|error| call_error("autoscaling:SetInstanceProtection", &error))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn record_heartbeat(
+    client: &Client,
+    group: &str,
+    hook: &str,
+    instance: &InstanceId,
+) -> Result<(), CallError> {
+    client
+        .record_lifecycle_action_heartbeat()
+        .auto_scaling_group_name(group)
+        .lifecycle_hook_name(hook)
+        .instance_id(instance.as_str())
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| call_error("autoscaling:RecordLifecycleActionHeartbeat", &error))
+}
+
+pub(super) async fn complete(
+    client: &Client,
+    group: &str,
+    hook: &str,
+    instance: &InstanceId,
+    result: DrainResult,
+) -> Result<(), CallError> {
+    let result = match result {
+        DrainResult::Continue => "CONTINUE",
+        DrainResult::Abandon => "ABANDON",
+    };
+    client
+        .complete_lifecycle_action()
+        .auto_scaling_group_name(group)
+        .lifecycle_hook_name(hook)
+        .instance_id(instance.as_str())
+        .lifecycle_action_result(result)
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| call_error("autoscaling:CompleteLifecycleAction", &error))
+}

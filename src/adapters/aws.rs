@@ -1,0 +1,149 @@
+//! AWS as one reader and one writer. A dry run never builds the writer.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use controller::{
+    Settings,
+    ports::{
+        CallError, CloudReader, CloudWriter, Document, GroupDescription, InstanceDescription, Metric, SentCommand,
+    },
+};
+use planner::{DrainResult, InstanceId, Timestamp};
+
+use super::{autoscaling, cloudwatch, ec2, ssm};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+const MOST_ATTEMPTS: u32 = 3;
+
+/// Reads AWS.
+#[derive(Clone, Debug)]
+pub struct AwsReader {
+    autoscaling: aws_sdk_autoscaling::Client,
+    ec2: aws_sdk_ec2::Client,
+    ssm: aws_sdk_ssm::Client,
+    names: Names,
+}
+
+/// Changes AWS.
+#[derive(Clone, Debug)]
+pub struct AwsWriter {
+    autoscaling: aws_sdk_autoscaling::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
+    ec2: aws_sdk_ec2::Client,
+    ssm: aws_sdk_ssm::Client,
+    names: Names,
+}
+
+#[derive(Clone, Debug)]
+struct Names {
+    group: String,
+    hook: String,
+    check_document: String,
+    drain_document: String,
+    forecast_parameter: Option<String>,
+    namespace: String,
+}
+
+impl Names {
+    fn document(&self, document: Document) -> &str {
+        match document {
+            Document::Check => &self.check_document,
+            Document::Drain => &self.drain_document,
+        }
+    }
+}
+
+/// Makes the clients, once for the life of the function.
+pub async fn connect(settings: &Settings) -> (AwsReader, Option<AwsWriter>) {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS))
+        .load()
+        .await;
+    let names = Names {
+        group: settings.auto_scaling_group.clone(),
+        hook: settings.lifecycle_hook.clone(),
+        check_document: settings.check_document.clone(),
+        drain_document: settings.drain_document.clone(),
+        forecast_parameter: settings.forecast_parameter.clone(),
+        namespace: settings.metric_namespace.clone(),
+    };
+    let reader = AwsReader {
+        autoscaling: aws_sdk_autoscaling::Client::new(&config),
+        ec2: aws_sdk_ec2::Client::new(&config),
+        ssm: aws_sdk_ssm::Client::new(&config),
+        names,
+    };
+    let writer = (!settings.dry_run).then(|| AwsWriter {
+        autoscaling: reader.autoscaling.clone(),
+        cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+        ec2: reader.ec2.clone(),
+        ssm: reader.ssm.clone(),
+        names: reader.names.clone(),
+    });
+    (reader, writer)
+}
+
+impl CloudReader for AwsReader {
+    async fn describe_group(&self) -> Result<GroupDescription, CallError> {
+        autoscaling::describe_group(&self.autoscaling, &self.names.group).await
+    }
+
+    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
+        ec2::describe_instances(&self.ec2, &self.names.group).await
+    }
+
+    async fn describe_failed_launches(&self) -> Result<Vec<String>, CallError> {
+        autoscaling::describe_failed_launches(&self.autoscaling, &self.names.group).await
+    }
+
+    async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError> {
+        ssm::list_commands(&self.ssm, self.names.document(document), since).await
+    }
+
+    async fn fetch_forecast(&self) -> Result<String, CallError> {
+        ssm::get_parameter(&self.ssm, self.names.forecast_parameter.as_deref().unwrap_or_default()).await
+    }
+}
+
+impl CloudWriter for AwsWriter {
+    async fn set_desired_capacity(&self, desired: u32) -> Result<(), CallError> {
+        autoscaling::set_desired_capacity(&self.autoscaling, &self.names.group, desired).await
+    }
+
+    async fn terminate(&self, instance: &InstanceId, decrement: bool) -> Result<(), CallError> {
+        autoscaling::terminate(&self.autoscaling, instance, decrement).await
+    }
+
+    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+        autoscaling::protect(&self.autoscaling, &self.names.group, instances).await
+    }
+
+    async fn record_heartbeat(&self, instance: &InstanceId) -> Result<(), CallError> {
+        autoscaling::record_heartbeat(&self.autoscaling, &self.names.group, &self.names.hook, instance).await
+    }
+
+    async fn complete_lifecycle_action(&self, instance: &InstanceId, result: DrainResult) -> Result<(), CallError> {
+        autoscaling::complete(&self.autoscaling, &self.names.group, &self.names.hook, instance, result).await
+    }
+
+    async fn tag(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
+        ec2::create_tag(&self.ec2, instances, key, value).await
+    }
+
+    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
+        ssm::send_command(&self.ssm, self.names.document(document), document, instances).await
+    }
+
+    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
+        cloudwatch::put_metrics(&self.cloudwatch, &self.names.namespace, &self.names.group, metrics).await
+    }
+}

@@ -1,0 +1,77 @@
+//! A function's whole life: settings, clients, and then one tick for each event.
+
+use std::sync::Arc;
+
+use controller::{Ports, Settings, availability, drain, scale_in};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use planner::Timestamp;
+use serde_json::Value;
+use tracing::error;
+
+use crate::{
+    adapters::{AwsReader, AwsWriter, Jicofos, connect},
+    clock::FunctionClock,
+    events::{Trigger, read_event},
+    telemetry,
+};
+
+/// How long before Lambda's own deadline a tick begins nothing new, in seconds.
+const DEADLINE_MARGIN_SECONDS: u64 = 5;
+
+/// The functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// Samples the pool and scales out.
+    Availability,
+    /// Scales in and repairs.
+    ScaleIn,
+    /// Drains what the hook holds.
+    Drain,
+}
+
+/// What an invocation works with, made once.
+struct Context {
+    function: Function,
+    settings: Settings,
+    ports: Ports<AwsReader, AwsWriter, Jicofos, FunctionClock>,
+}
+
+/// Serves a function until Lambda ends its environment.
+///
+/// # Errors
+/// Settings that cannot be used, all of them; then the function does not begin. Errors of a tick go to Lambda.
+pub async fn serve(function: Function) -> Result<(), Error> {
+    telemetry::init();
+    let context = Arc::new(prepare(function).await.inspect_err(|error| error!(%error, "cannot begin"))?);
+    let handler = service_fn(move |event: LambdaEvent<Value>| {
+        let context = Arc::clone(&context);
+        async move { context.handle(event).await.inspect_err(|error| error!(%error, "the tick failed")) }
+    });
+    lambda_runtime::run(handler).await
+}
+
+async fn prepare(function: Function) -> Result<Context, Error> {
+    let settings = Settings::from_variables(&std::env::vars().collect())?;
+    let endpoint_url = std::env::var("AWS_ENDPOINT_URL").ok();
+    let clock = FunctionClock::from_variables(settings.rehearsal_clock.as_deref(), endpoint_url.as_deref())?;
+    let (reader, writer) = connect(&settings).await;
+    let ports = Ports { reader, writer, jicofo: Jicofos::new(&settings)?, clock };
+    Ok(Context { function, settings, ports })
+}
+
+impl Context {
+    async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Error> {
+        let deadline_seconds = i64::try_from(event.context.deadline / 1000)?;
+        let deadline = Timestamp(deadline_seconds).minus_seconds(DEADLINE_MARGIN_SECONDS);
+        let trigger = read_event(self.function, &self.settings, event.payload)?;
+        match (self.function, trigger) {
+            (Function::Availability, _) => availability::run(&self.settings, &self.ports, deadline).await?,
+            (Function::ScaleIn, _) => scale_in::run(&self.settings, &self.ports).await?,
+            (Function::Drain, Trigger::Schedule) => drain::run(&self.settings, &self.ports, None).await?,
+            (Function::Drain, Trigger::Terminating(instance)) => {
+                drain::run(&self.settings, &self.ports, Some(&instance)).await?;
+            }
+        }
+        Ok(())
+    }
+}
