@@ -34,7 +34,9 @@ impl FunctionClock {
     /// # Errors
     /// What is wrong with the variable, or where the function is.
     pub fn from_variables(rehearsal: Option<&str>, endpoint_url: Option<&str>) -> Result<FunctionClock, String> {
-        let Some(text) = rehearsal else { return Ok(FunctionClock::System) };
+        let Some(text) = rehearsal else {
+            return Ok(FunctionClock::System);
+        };
         if !endpoint_url.is_some_and(is_on_loopback) {
             return Err(format!(
                 "REHEARSAL_CLOCK is {text:?}, and must not be set unless AWS_ENDPOINT_URL has a loopback address, \
@@ -52,7 +54,9 @@ impl FunctionClock {
 }
 
 fn is_on_loopback(url: &str) -> bool {
-    let Some((_, address)) = url.split_once("://") else { return false };
+    let Some((_, address)) = url.split_once("://") else {
+        return false;
+    };
     let host = address.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match host.strip_prefix('[') {
         Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),

@@ -45,9 +45,7 @@ pub fn read_event(function: Function, settings: &Settings, event: Value) -> Resu
     match (event.source.as_str(), event.detail_type.as_str()) {
         ("aws.scheduler" | "aws.events", SCHEDULED) => Ok(Trigger::Schedule),
         ("aws.autoscaling", TERMINATING) if function == Function::Drain => read_action(settings, event.detail),
-        (source, detail_type) => {
-            Err(format!("the event is a {detail_type:?} from {source:?}; expected {expected}"))
-        }
+        (source, detail_type) => Err(format!("the event is a {detail_type:?} from {source:?}; expected {expected}")),
     }
 }
 
@@ -106,7 +104,10 @@ mod tests {
     #[test]
     fn anything_else_is_refused_and_what_was_expected_is_said() {
         let error = read(Function::Availability, sample("drain-lifecycle")).unwrap_err();
-        assert!(error.contains("EC2 Instance-terminate") && error.ends_with("expected a \"Scheduled Event\""), "{error}");
+        assert!(
+            error.contains("EC2 Instance-terminate") && error.ends_with("expected a \"Scheduled Event\""),
+            "{error}"
+        );
         for event in [json!(null), json!({}), json!([]), json!("Scheduled Event"), json!({"source": "aws.scheduler"})] {
             let error = read(Function::Drain, event.clone()).unwrap_err();
             assert!(error.contains("not from EventBridge") && error.contains("expected"), "{event}: {error}");

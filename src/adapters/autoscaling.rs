@@ -2,7 +2,9 @@
 
 use aws_sdk_autoscaling::{
     Client,
-    types::{AutoScalingGroup, Instance, LaunchTemplateSpecification, LifecycleState as State, ScalingActivityStatusCode},
+    types::{
+        AutoScalingGroup, Instance, LaunchTemplateSpecification, LifecycleState as State, ScalingActivityStatusCode,
+    },
 };
 use controller::ports::{CallError, CallErrorKind, GroupDescription, GroupMember};
 use planner::{DrainResult, Group, InstanceId, LifecycleState};

@@ -28,7 +28,11 @@ fn execution_timeout_seconds(document: Document) -> u32 {
     }
 }
 
-pub(super) async fn list_commands(client: &Client, name: &str, since: Timestamp) -> Result<Vec<SentCommand>, CallError> {
+pub(super) async fn list_commands(
+    client: &Client,
+    name: &str,
+    since: Timestamp,
+) -> Result<Vec<SentCommand>, CallError> {
     const OPERATION: &str = "ssm:ListCommandInvocations";
     let filter = |key: CommandFilterKey, value: String| {
         CommandFilter::builder().key(key).value(value).build().map_err(|_| incomplete(OPERATION, "filter"))
@@ -58,7 +62,9 @@ fn read_invocation(invocation: &CommandInvocation) -> Option<SentCommand> {
         instance: InstanceId::new(invocation.instance_id()?),
         sent_at: Timestamp(invocation.requested_date_time()?.secs()),
         status: match invocation.status() {
-            Some(Status::Pending | Status::InProgress | Status::Delayed | Status::Cancelling) => CommandStatus::InFlight,
+            Some(Status::Pending | Status::InProgress | Status::Delayed | Status::Cancelling) => {
+                CommandStatus::InFlight
+            }
             Some(Status::Success) => CommandStatus::Success(output().to_owned()),
             _ => CommandStatus::Failed(invocation.status_details().unwrap_or("no status").to_owned()),
         },

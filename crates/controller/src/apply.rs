@@ -75,10 +75,7 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
     async fn heartbeat(&mut self, plan: &Plan) {
         let waiting = instances_of(plan, |action| matches!(action, Action::Heartbeat { .. }));
         let beats = stream::iter(waiting.iter().map(|id| self.writer.record_heartbeat(id)));
-        for (id, result) in waiting
-            .iter()
-            .zip(beats.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await)
-        {
+        for (id, result) in waiting.iter().zip(beats.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await) {
             self.note(unless_ended(id, result));
         }
     }
@@ -89,14 +86,8 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
             _ => None,
         });
         let ends: Vec<(&InstanceId, DrainResult)> = ends.collect();
-        let calls = stream::iter(
-            ends.iter()
-                .map(|(id, result)| self.writer.complete_lifecycle_action(id, *result)),
-        );
-        for ((id, _), result) in ends
-            .iter()
-            .zip(calls.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await)
-        {
+        let calls = stream::iter(ends.iter().map(|(id, result)| self.writer.complete_lifecycle_action(id, *result)));
+        for ((id, _), result) in ends.iter().zip(calls.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await) {
             self.note(unless_ended(id, result));
         }
     }

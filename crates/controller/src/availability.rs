@@ -83,17 +83,10 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         warn!(problem, "the threshold rules");
     }
     let jicofos = ports.jicofo.fetch_jicofos().await;
-    let (group, descriptions) = match (
-        ports.reader.describe_group().await,
-        ports.reader.describe_instances().await,
-    ) {
+    let (group, descriptions) = match (ports.reader.describe_group().await, ports.reader.describe_instances().await) {
         (Ok(group), Ok(descriptions)) => (group, descriptions),
         (group, descriptions) => {
-            group
-                .err()
-                .into_iter()
-                .chain(descriptions.err())
-                .for_each(|error| errors.add(error));
+            group.err().into_iter().chain(descriptions.err()).for_each(|error| errors.add(error));
             return;
         }
     };
@@ -105,15 +98,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     }
 
     let plan = plan_capacity(&settings.policy, &observed.observation);
-    check_and_apply(
-        &ports.reader,
-        ports.writer.as_ref(),
-        &settings.policy,
-        &observed.observation,
-        &plan,
-        errors,
-    )
-    .await;
+    check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors).await;
 
     let counts = count_pool(&settings.policy, &observed.observation);
     if counts.unlaunched > 0 {
@@ -130,10 +115,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
 /// The group tries again by itself; what keeps it from launching is for the operator to see.
 async fn say_failed_launches<R: CloudReader>(reader: &R, errors: &mut TickError) {
     match reader.describe_failed_launches().await {
-        Ok(reasons) => reasons
-            .iter()
-            .take(1)
-            .for_each(|reason| warn!(reason, "the group cannot launch")),
+        Ok(reasons) => reasons.iter().take(1).for_each(|reason| warn!(reason, "the group cannot launch")),
         Err(error) => errors.add(error),
     }
 }

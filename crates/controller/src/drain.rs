@@ -27,11 +27,8 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     let policy = &settings.policy;
     let now = ports.clock.now();
     let mut group = ports.reader.describe_group().await?;
-    let retained = group
-        .members
-        .iter()
-        .filter(|member| member.lifecycle == LifecycleState::TerminatingRetained)
-        .count();
+    let retained =
+        group.members.iter().filter(|member| member.lifecycle == LifecycleState::TerminatingRetained).count();
     group.members.retain(|member| {
         member.lifecycle == LifecycleState::TerminatingWait && only.is_none_or(|instance| *instance == member.id)
     });
@@ -43,11 +40,7 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
                 errors.add(error);
                 Vec::new()
             });
-            let target = Target {
-                spare: 0,
-                hold: 0,
-                source: "nobody".into(),
-            };
+            let target = Target { spare: 0, hold: 0, source: "nobody".into() };
             let observed = assemble(now, group, descriptions, Vec::new(), target, 0);
             Some(attach_commands(settings, ports, observed.observation, &mut errors).await)
         }
@@ -60,15 +53,7 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
             plan.waits.extend(one.waits);
             plan.problems.extend(one.problems);
         }
-        check_and_apply(
-            &ports.reader,
-            ports.writer.as_ref(),
-            policy,
-            observation,
-            &plan,
-            &mut errors,
-        )
-        .await;
+        check_and_apply(&ports.reader, ports.writer.as_ref(), policy, observation, &plan, &mut errors).await;
     }
     if let (Some(writer), None) = (&ports.writer, only) {
         let metrics = drain_metrics(now, observation.as_ref(), retained);
@@ -85,9 +70,7 @@ async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clo
     mut observation: Observation,
     errors: &mut TickError,
 ) -> Observation {
-    let since = observation
-        .now
-        .minus_seconds(settings.policy.command_lost_seconds + LOOK_BACK_MARGIN_SECONDS);
+    let since = observation.now.minus_seconds(settings.policy.command_lost_seconds + LOOK_BACK_MARGIN_SECONDS);
     match ports.reader.list_commands(Document::Drain, since).await {
         Ok(sent) => {
             let mut newest = newest_commands(sent);
@@ -99,10 +82,7 @@ async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clo
             errors.add(error);
             // What was sent cannot be seen now: wait for it, and keep the instance.
             for instance in &mut observation.instances {
-                instance.drain = Some(Command {
-                    sent_at: observation.now,
-                    outcome: CommandOutcome::InFlight,
-                });
+                instance.drain = Some(Command { sent_at: observation.now, outcome: CommandOutcome::InFlight });
             }
         }
     }
@@ -112,23 +92,13 @@ async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clo
 fn drain_metrics(now: planner::Timestamp, observation: Option<&Observation>, retained: usize) -> Vec<Metric> {
     let instances = observation.map_or(&[][..], |observation| &observation.instances);
     let oldest = instances.iter().filter_map(|instance| instance.draining_since).min();
-    let failed = instances
-        .iter()
-        .filter_map(|instance| match &instance.drain.as_ref()?.outcome {
-            CommandOutcome::Reported(report) => Some(u64::from(report.recordings_failed)),
-            CommandOutcome::InFlight | CommandOutcome::Failed(_) => None,
-        });
+    let failed = instances.iter().filter_map(|instance| match &instance.drain.as_ref()?.outcome {
+        CommandOutcome::Reported(report) => Some(u64::from(report.recordings_failed)),
+        CommandOutcome::InFlight | CommandOutcome::Failed(_) => None,
+    });
     vec![
-        count(
-            "DrainsUnderWay",
-            u64::try_from(instances.len()).unwrap_or(u64::MAX),
-            now,
-        ),
-        seconds(
-            "OldestDrainSeconds",
-            oldest.map_or(0, |since| now.seconds_since(since)),
-            now,
-        ),
+        count("DrainsUnderWay", u64::try_from(instances.len()).unwrap_or(u64::MAX), now),
+        seconds("OldestDrainSeconds", oldest.map_or(0, |since| now.seconds_since(since)), now),
         count("RetainedInstances", u64::try_from(retained).unwrap_or(u64::MAX), now),
         count("FailedUploads", failed.sum::<u64>(), now),
     ]

@@ -45,8 +45,6 @@ impl std::error::Error for TickError {}
 
 impl From<CallError> for TickError {
     fn from(error: CallError) -> Self {
-        TickError {
-            failures: vec![error.to_string()],
-        }
+        TickError { failures: vec![error.to_string()] }
     }
 }

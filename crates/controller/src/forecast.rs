@@ -26,25 +26,14 @@ pub fn decide_target(
     parameter: Option<&Result<String, CallError>>,
     now: Timestamp,
 ) -> (Target, Option<String>) {
-    let fallback = |source: &str| Target {
-        spare: threshold,
-        hold: threshold,
-        source: source.to_owned(),
-    };
+    let fallback = |source: &str| Target { spare: threshold, hold: threshold, source: source.to_owned() };
     let Some(parameter) = parameter else {
         return (fallback("JIBRIS_THRESHOLD"), None);
     };
     match read_parameter(parameter, now) {
         Ok(Some(parameter)) if parameter.spare_target.max(parameter.hold_target) > threshold => {
             let spare = parameter.spare_target.max(threshold);
-            (
-                Target {
-                    spare,
-                    hold: parameter.hold_target.max(spare),
-                    source: "the forecast".into(),
-                },
-                None,
-            )
+            (Target { spare, hold: parameter.hold_target.max(spare), source: "the forecast".into() }, None)
         }
         Ok(Some(_)) => (fallback("JIBRIS_THRESHOLD, over the forecast"), None),
         Ok(None) => (fallback("JIBRIS_THRESHOLD, without a forecast yet"), None),
@@ -60,20 +49,14 @@ fn read_parameter(parameter: &Result<String, CallError>, now: Timestamp) -> Resu
     };
     let parameter: Parameter =
         serde_json::from_str(value).map_err(|error| format!("the forecast's parameter cannot be read: {error}"))?;
-    let expires_at = tags::parse_moment(&parameter.expires_at).ok_or_else(|| {
-        format!(
-            "the forecast's expires_at is no moment in RFC 3339: {:?}",
-            parameter.expires_at
-        )
-    })?;
+    let expires_at = tags::parse_moment(&parameter.expires_at)
+        .ok_or_else(|| format!("the forecast's expires_at is no moment in RFC 3339: {:?}", parameter.expires_at))?;
     if expires_at <= now {
         return Err(format!("the forecast expired at {}", parameter.expires_at));
     }
     let largest = parameter.spare_target.max(parameter.hold_target);
     if largest > LARGEST_TARGET {
-        return Err(format!(
-            "the forecast wants {largest} Jibris, more than {LARGEST_TARGET}"
-        ));
+        return Err(format!("the forecast wants {largest} Jibris, more than {LARGEST_TARGET}"));
     }
     Ok(Some(parameter))
 }
@@ -123,18 +106,9 @@ mod tests {
 
     #[test]
     fn no_forecast_yet_is_no_problem_and_a_failed_reading_is_one() {
-        let error = |kind| {
-            Err(CallError {
-                operation: "ssm:GetParameter".into(),
-                kind,
-                message: "no".into(),
-            })
-        };
+        let error = |kind| Err(CallError { operation: "ssm:GetParameter".into(), kind, message: "no".into() });
         assert_eq!(decide_target(2, None, NOW).1, None);
-        assert_eq!(
-            decide_target(2, Some(&error(CallErrorKind::ParameterNotFound)), NOW).1,
-            None
-        );
+        assert_eq!(decide_target(2, Some(&error(CallErrorKind::ParameterNotFound)), NOW).1, None);
         assert!(decide_target(2, Some(&error(CallErrorKind::Other)), NOW).1.is_some());
     }
 }

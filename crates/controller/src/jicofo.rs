@@ -45,28 +45,18 @@ struct JibriStats {
 /// What keeps the answer from being believed, in words.
 pub fn parse_reading(stats: &[u8], debug: &[u8]) -> Result<JicofoReading, String> {
     let stats: Stats = serde_json::from_slice(stats).map_err(|error| format!("/stats cannot be read: {error}"))?;
-    let detector = stats
-        .jibri_detector
-        .ok_or("/stats has no jibri_detector: no Jibri brewery is configured")?;
+    let detector = stats.jibri_detector.ok_or("/stats has no jibri_detector: no Jibri brewery is configured")?;
     if detector.available > detector.count {
-        return Err(format!(
-            "/stats has {} available of {} Jibris",
-            detector.available, detector.count
-        ));
+        return Err(format!("/stats has {} available of {} Jibris", detector.available, detector.count));
     }
     let jibri = stats.jibri.unwrap_or_default();
     let stats = JicofoStats {
         conferences: stats.conferences,
         participants: stats.participants,
         jibri_sessions: jibri.recording_active.saturating_add(jibri.live_streaming_active),
-        jibri_failures_total: jibri
-            .total_recording_failures
-            .saturating_add(jibri.total_live_streaming_failures),
+        jibri_failures_total: jibri.total_recording_failures.saturating_add(jibri.total_live_streaming_failures),
     };
-    Ok(JicofoReading {
-        stats,
-        jibris: parse_debug(debug)?,
-    })
+    Ok(JicofoReading { stats, jibris: parse_debug(debug)? })
 }
 
 fn parse_debug(debug: &[u8]) -> Result<Vec<JicofoJibri>, String> {
@@ -79,9 +69,7 @@ fn parse_debug(debug: &[u8]) -> Result<Vec<JicofoJibri>, String> {
     };
     // Nicknames share the object with the detector's own fields, which are no objects.
     let entries = detector.into_iter().filter(|(_, entry)| entry.is_object());
-    let jibris = entries
-        .map(|(nickname, entry)| parse_jibri(nickname, &entry))
-        .collect::<Result<Vec<_>, _>>()?;
+    let jibris = entries.map(|(nickname, entry)| parse_jibri(nickname, &entry)).collect::<Result<Vec<_>, _>>()?;
     match jibris.len() {
         0..=MOST_JIBRIS => Ok(jibris),
         many => Err(format!("/debug lists {many} Jibris, more than {MOST_JIBRIS}")),
@@ -104,12 +92,7 @@ fn parse_jibri(nickname: String, entry: &Value) -> Result<JicofoJibri, String> {
         .and_then(Value::as_str)
         .and_then(parse_moment)
         .filter(|moment| *moment > Timestamp(0));
-    Ok(JicofoJibri {
-        healthy,
-        busy,
-        last_selected_at,
-        nickname,
-    })
+    Ok(JicofoJibri { healthy, busy, last_selected_at, nickname })
 }
 
 /// Names come from outside: an error shows no more than this of one.
@@ -142,37 +125,17 @@ mod tests {
     #[test]
     fn a_real_answer_is_read() {
         let reading = read(STATS, DEBUG).unwrap();
-        let stats = JicofoStats {
-            conferences: 3,
-            participants: 11,
-            jibri_sessions: 3,
-            jibri_failures_total: 8,
-        };
+        let stats = JicofoStats { conferences: 3, participants: 11, jibri_sessions: 3, jibri_failures_total: 8 };
         assert_eq!(reading.stats, stats);
-        let told: Vec<_> = reading
-            .jibris
-            .iter()
-            .map(|jibri| (&*jibri.nickname, jibri.healthy, jibri.busy))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("i-1", true, false),
-                ("i-2", true, true),
-                ("i-3", false, false),
-                ("i-4", false, true)
-            ]
-        );
+        let told: Vec<_> = reading.jibris.iter().map(|jibri| (&*jibri.nickname, jibri.healthy, jibri.busy)).collect();
+        assert_eq!(told, [("i-1", true, false), ("i-2", true, true), ("i-3", false, false), ("i-4", false, true)]);
         let selected: Vec<_> = reading.jibris.iter().map(|jibri| jibri.last_selected_at).collect();
         assert_eq!(selected, [None, Some(Timestamp(1_795_330_801)), None, None]);
     }
 
     #[test]
     fn a_brewery_without_jibris_is_an_answer() {
-        let reading = read(
-            r#"{"jibri_detector":{"count":0,"available":0}}"#,
-            r#"{"jibri_detector":{"is_sip":false}}"#,
-        );
+        let reading = read(r#"{"jibri_detector":{"count":0,"available":0}}"#, r#"{"jibri_detector":{"is_sip":false}}"#);
         assert_eq!(reading, Ok(JicofoReading::default()));
     }
 
@@ -184,18 +147,9 @@ mod tests {
             ("[]", "/stats cannot be read"),
             (r#"{"conferences":1}"#, "no jibri_detector"),
             (r#"{"jibri_detector":null}"#, "no jibri_detector"),
-            (
-                r#"{"jibri_detector":{"count":1,"available":-1}}"#,
-                "/stats cannot be read",
-            ),
-            (
-                r#"{"jibri_detector":{"count":1,"available":NaN}}"#,
-                "/stats cannot be read",
-            ),
-            (
-                r#"{"jibri_detector":{"count":1,"available":1.5}}"#,
-                "/stats cannot be read",
-            ),
+            (r#"{"jibri_detector":{"count":1,"available":-1}}"#, "/stats cannot be read"),
+            (r#"{"jibri_detector":{"count":1,"available":NaN}}"#, "/stats cannot be read"),
+            (r#"{"jibri_detector":{"count":1,"available":1.5}}"#, "/stats cannot be read"),
             (r#"{"jibri_detector":{"count":1,"available":2}}"#, "2 available of 1"),
         ] {
             let error = read(stats, DEBUG).unwrap_err();
@@ -207,10 +161,7 @@ mod tests {
             (r#"{"jibri_detector":null}"#, "no jibri_detector"),
             (r#"{"jibri_detector":7}"#, "no object"),
             (r#"{"jibri_detector":{"i-1":{}}}"#, "no health_status for \"i-1\""),
-            (
-                r#"{"jibri_detector":{"i-1":{"health_status":"HEALTHY","busy_status":7}}}"#,
-                "no busy_status",
-            ),
+            (r#"{"jibri_detector":{"i-1":{"health_status":"HEALTHY","busy_status":7}}}"#, "no busy_status"),
         ] {
             let error = read(STATS, debug).unwrap_err();
             assert!(error.contains(expected), "{debug}: {error}");
@@ -223,9 +174,7 @@ mod tests {
         let deep = "[".repeat(100_000);
         assert!(read(&deep, DEBUG).is_err() && read(STATS, &deep).is_err());
         let entry = r#"{"health_status":"HEALTHY","busy_status":"IDLE"}"#;
-        let many: Vec<String> = (0..=MOST_JIBRIS)
-            .map(|number| format!(r#""i-{number}":{entry}"#))
-            .collect();
+        let many: Vec<String> = (0..=MOST_JIBRIS).map(|number| format!(r#""i-{number}":{entry}"#)).collect();
         let error = read(STATS, &format!(r#"{{"jibri_detector":{{{}}}}}"#, many.join(","))).unwrap_err();
         assert!(error.contains("lists 10001 Jibris"), "{error}");
     }

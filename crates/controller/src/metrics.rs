@@ -14,21 +14,11 @@ fn value(number: u64) -> f64 {
 }
 
 pub(crate) fn count(name: &'static str, number: impl Into<u64>, at: Timestamp) -> Metric {
-    Metric {
-        name,
-        value: value(number.into()),
-        unit: Unit::Count,
-        at,
-    }
+    Metric { name, value: value(number.into()), unit: Unit::Count, at }
 }
 
 pub(crate) fn seconds(name: &'static str, number: u64, at: Timestamp) -> Metric {
-    Metric {
-        name,
-        value: value(number),
-        unit: Unit::Seconds,
-        at,
-    }
+    Metric { name, value: value(number), unit: Unit::Seconds, at }
 }
 
 /// The pool in one sample of `availability`.
@@ -73,11 +63,7 @@ fn recording_starts(observed: &Observed, slot_seconds: u64) -> Metric {
     let into_slot = u64::try_from(now.0).unwrap_or(0) % slot_seconds;
     let end = now.minus_seconds(into_slot + slot_seconds);
     let begin = end.minus_seconds(slot_seconds);
-    let starts = observed
-        .selections
-        .iter()
-        .filter(|selected| (begin..end).contains(selected))
-        .count();
+    let starts = observed.selections.iter().filter(|selected| (begin..end).contains(selected)).count();
     count("RecordingStarts", u64::try_from(starts).unwrap_or(u64::MAX), begin)
 }
 
@@ -87,14 +73,7 @@ fn launch_times(observation: &Observation, plan: &Plan) -> Vec<Metric> {
         Action::TagRegistered { instance, .. } => Some(instance),
         _ => None,
     });
-    let launched = newcomers.filter_map(|id| {
-        observation
-            .instances
-            .iter()
-            .find(|instance| instance.id == *id)?
-            .launched_at
-    });
-    launched
-        .map(|at| seconds("LaunchSeconds", observation.now.seconds_since(at), observation.now))
-        .collect()
+    let launched =
+        newcomers.filter_map(|id| observation.instances.iter().find(|instance| instance.id == *id)?.launched_at);
+    launched.map(|at| seconds("LaunchSeconds", observation.now.seconds_since(at), observation.now)).collect()
 }

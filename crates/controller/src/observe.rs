@@ -34,22 +34,13 @@ pub(crate) fn assemble(
 ) -> Observed {
     let heard = Heard::listen(jicofos);
     let mut oddities = Vec::new();
-    let mut ec2: BTreeMap<InstanceId, InstanceDescription> = descriptions
-        .into_iter()
-        .map(|description| (description.id.clone(), description))
-        .collect();
+    let mut ec2: BTreeMap<InstanceId, InstanceDescription> =
+        descriptions.into_iter().map(|description| (description.id.clone(), description)).collect();
     let mut instances = Vec::with_capacity(group.members.len());
     for member in group.members {
         let description = ec2.remove(&member.id);
-        let tags = description
-            .as_ref()
-            .map(|found| tags::read_tags(&found.tags, now))
-            .unwrap_or_default();
-        oddities.extend(
-            tags.unreadable
-                .iter()
-                .map(|tag| format!("{} has an unreadable tag: {tag}", member.id)),
-        );
+        let tags = description.as_ref().map(|found| tags::read_tags(&found.tags, now)).unwrap_or_default();
+        oddities.extend(tags.unreadable.iter().map(|tag| format!("{} has an unreadable tag: {tag}", member.id)));
         let (jibri, last_selected_at) = heard.status_of(&member.id);
         instances.push(Instance {
             zone: member.zone,
@@ -71,30 +62,11 @@ pub(crate) fn assemble(
     let strangers = heard.strangers(&instances);
     let signal = match heard.trouble(&instances) {
         None => Signal::Fresh,
-        Some(why) => Signal::Lost {
-            why,
-            for_seconds: silent_seconds,
-        },
+        Some(why) => Signal::Lost { why, for_seconds: silent_seconds },
     };
-    let selections = heard
-        .jibris
-        .values()
-        .filter_map(|jibri| jibri.last_selected_at)
-        .collect();
-    let observation = Observation {
-        now,
-        group: group.sizes,
-        instances,
-        signal,
-        strangers,
-        target,
-    };
-    Observed {
-        observation,
-        stats: heard.stats,
-        selections,
-        oddities,
-    }
+    let selections = heard.jibris.values().filter_map(|jibri| jibri.last_selected_at).collect();
+    let observation = Observation { now, group: group.sizes, instances, signal, strangers, target };
+    Observed { observation, stats: heard.stats, selections, oddities }
 }
 
 /// What the Jicofos said together.
@@ -106,11 +78,7 @@ struct Heard {
 
 impl Heard {
     fn listen(jicofos: Vec<Result<JicofoReading, CallError>>) -> Heard {
-        let mut heard = Heard {
-            jibris: BTreeMap::new(),
-            stats: JicofoStats::default(),
-            failures: Vec::new(),
-        };
+        let mut heard = Heard { jibris: BTreeMap::new(), stats: JicofoStats::default(), failures: Vec::new() };
         for reading in jicofos {
             match reading {
                 Ok(reading) => heard.add(reading),
@@ -157,11 +125,7 @@ impl Heard {
 
     fn strangers(&self, instances: &[Instance]) -> Vec<String> {
         let ours: std::collections::BTreeSet<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
-        self.jibris
-            .keys()
-            .filter(|nickname| !ours.contains(nickname.as_str()))
-            .cloned()
-            .collect()
+        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).cloned().collect()
     }
 
     /// Why the answers cannot be acted on. A Jicofo that has lost XMPP forgets all its Jibris at once, though
@@ -170,10 +134,8 @@ impl Heard {
         if !self.failures.is_empty() {
             return Some(self.failures.join("; "));
         }
-        let registered = instances
-            .iter()
-            .filter(|instance| instance.is_active() && instance.registered_at.is_some())
-            .count();
+        let registered =
+            instances.iter().filter(|instance| instance.is_active() && instance.registered_at.is_some()).count();
         let listed = instances.iter().any(|instance| instance.jibri != JibriStatus::Missing);
         (registered > 0 && !listed)
             .then(|| format!("Jicofo lists none of the {registered} Jibris that have registered"))
@@ -183,12 +145,7 @@ impl Heard {
 /// The newest command of each instance, with its outcome read.
 pub(crate) fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Command> {
     let mut newest: BTreeMap<InstanceId, Command> = BTreeMap::new();
-    for SentCommand {
-        instance,
-        sent_at,
-        status,
-    } in sent
-    {
+    for SentCommand { instance, sent_at, status } in sent {
         let outcome = match status {
             CommandStatus::InFlight => CommandOutcome::InFlight,
             CommandStatus::Failed(why) => CommandOutcome::Failed(why),

@@ -3,10 +3,7 @@
 //!
 //! Reading and writing are separate: a dry run never has a writer.
 
-#![allow(
-    async_fn_in_trait,
-    reason = "every tick runs on one task; no caller needs Send bounds"
-)]
+#![allow(async_fn_in_trait, reason = "every tick runs on one task; no caller needs Send bounds")]
 
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 use thiserror::Error;

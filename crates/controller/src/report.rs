@@ -67,15 +67,9 @@ pub fn parse_report(output: &str) -> Result<InstanceReport, String> {
     };
     let (pending, failed) = (line.recordings_pending, line.recordings_failed);
     if failed > pending {
-        return Err(format!(
-            "its report contradicts itself: {failed} failed of {pending} pending recordings"
-        ));
+        return Err(format!("its report contradicts itself: {failed} failed of {pending} pending recordings"));
     }
-    Ok(InstanceReport {
-        process,
-        recordings_pending: pending,
-        recordings_failed: failed,
-    })
+    Ok(InstanceReport { process, recordings_pending: pending, recordings_failed: failed })
 }
 
 #[cfg(test)]
@@ -87,24 +81,14 @@ mod tests {
 
     #[test]
     fn a_report_is_read_with_and_without_an_error_section() {
-        let gone = InstanceReport {
-            process: JibriProcess::Gone,
-            recordings_pending: 0,
-            recordings_failed: 0,
-        };
+        let gone = InstanceReport { process: JibriProcess::Gone, recordings_pending: 0, recordings_failed: 0 };
         assert_eq!(parse_report(GONE), Ok(gone));
-        assert_eq!(
-            parse_report(&format!("{GONE}\n\n----------ERROR-------\nretrying\n")),
-            Ok(gone)
-        );
+        assert_eq!(parse_report(&format!("{GONE}\n\n----------ERROR-------\nretrying\n")), Ok(gone));
         let busy = GONE.replace(
             r#""gone","busy_status":null,"health_status":null"#,
             r#""running","busy_status":"BUSY","health_status":"UNHEALTHY""#,
         );
-        assert_eq!(
-            parse_report(&busy).unwrap().process,
-            JibriProcess::Busy(HealthStatus::Unhealthy)
-        );
+        assert_eq!(parse_report(&busy).unwrap().process, JibriProcess::Busy(HealthStatus::Unhealthy));
     }
 
     #[test]

@@ -53,14 +53,6 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     }
     let policy = &settings.policy;
     let plan = plan_scale_in(policy, &observed.observation);
-    check_and_apply(
-        &ports.reader,
-        ports.writer.as_ref(),
-        policy,
-        &observed.observation,
-        &plan,
-        &mut errors,
-    )
-    .await;
+    check_and_apply(&ports.reader, ports.writer.as_ref(), policy, &observed.observation, &plan, &mut errors).await;
     errors.into_result()
 }

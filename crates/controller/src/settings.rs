@@ -47,12 +47,7 @@ pub struct SettingsError {
 
 impl Display for SettingsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{} settings cannot be used: {}",
-            self.problems.len(),
-            self.problems.join("; ")
-        )
+        write!(formatter, "{} settings cannot be used: {}", self.problems.len(), self.problems.join("; "))
     }
 }
 
@@ -64,10 +59,7 @@ impl Settings {
     /// # Errors
     /// Every variable that cannot be used, with its value and what is allowed.
     pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
-        let mut reader = Reader {
-            variables,
-            problems: Vec::new(),
-        };
+        let mut reader = Reader { variables, problems: Vec::new() };
         let policy = Policy {
             idle_seconds: reader.number("IDLE_COUNT_THRESHOLD", "minutes", 10, 1, 1440) * 60,
             boot_grace_seconds: reader.number("BOOT_GRACE_MINUTES", "minutes", 10, 2, 120) * 60,
@@ -85,15 +77,9 @@ impl Settings {
         let settings = Settings {
             auto_scaling_group: reader.name("AUTO_SCALING_GROUP", None, &GROUP).unwrap_or_default(),
             jicofo_urls: reader.urls("JICOFO_URLS"),
-            lifecycle_hook: reader
-                .name("LIFECYCLE_HOOK", Some("jibri-drain"), &HOOK)
-                .unwrap_or_default(),
-            check_document: reader
-                .name("CHECK_DOCUMENT", Some("jibri-check"), &DOCUMENT)
-                .unwrap_or_default(),
-            drain_document: reader
-                .name("DRAIN_DOCUMENT", Some("jibri-drain"), &DOCUMENT)
-                .unwrap_or_default(),
+            lifecycle_hook: reader.name("LIFECYCLE_HOOK", Some("jibri-drain"), &HOOK).unwrap_or_default(),
+            check_document: reader.name("CHECK_DOCUMENT", Some("jibri-check"), &DOCUMENT).unwrap_or_default(),
+            drain_document: reader.name("DRAIN_DOCUMENT", Some("jibri-drain"), &DOCUMENT).unwrap_or_default(),
             forecast_parameter: reader.optional_name("FORECAST_PARAMETER", &PARAMETER),
             metric_namespace: reader.namespace("METRIC_NAMESPACE", "JibriAutoscaler"),
             jibris_threshold: reader.number("JIBRIS_THRESHOLD", "Jibris", 2, 1, 500),
@@ -105,9 +91,7 @@ impl Settings {
         };
         match reader.problems.is_empty() {
             true => Ok(settings),
-            false => Err(SettingsError {
-                problems: reader.problems,
-            }),
+            false => Err(SettingsError { problems: reader.problems }),
         }
     }
 }
@@ -158,10 +142,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn value(&self, name: &str) -> Option<&'a str> {
-        self.variables
-            .get(name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty())
+        self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     fn reject(&mut self, name: &str, allowed: &str) {
@@ -231,15 +212,10 @@ impl<'a> Reader<'a> {
             })
         };
         if !urls.iter().all(|url| is_base(url)) {
-            self.reject(
-                name,
-                "one or more URLs such as http://10.0.1.5:8888, separated by commas",
-            );
+            self.reject(name, "one or more URLs such as http://10.0.1.5:8888, separated by commas");
             return Vec::new();
         }
-        urls.into_iter()
-            .map(|url| url.trim_end_matches('/').to_owned())
-            .collect()
+        urls.into_iter().map(|url| url.trim_end_matches('/').to_owned()).collect()
     }
 }
 
@@ -265,10 +241,7 @@ mod tests {
     #[test]
     fn minutes_and_hours_become_seconds() {
         let settings = parse(&[("IDLE_COUNT_THRESHOLD", "7"), ("BUSY_SUSPICION_HOURS", "2")]).unwrap();
-        assert_eq!(
-            (settings.policy.idle_seconds, settings.policy.busy_suspicion_seconds),
-            (420, 7200)
-        );
+        assert_eq!((settings.policy.idle_seconds, settings.policy.busy_suspicion_seconds), (420, 7200));
     }
 
     #[test]
@@ -290,10 +263,7 @@ mod tests {
         let message = parse(&bad).unwrap_err().to_string();
         assert!(message.starts_with(&format!("{} settings", bad.len())), "{message}");
         for (name, value) in bad {
-            assert!(
-                message.contains(&format!("{name} is {value:?}, and must be ")),
-                "{name} in {message}"
-            );
+            assert!(message.contains(&format!("{name} is {value:?}, and must be ")), "{name} in {message}");
         }
     }
 

@@ -73,9 +73,7 @@ pub fn format_moment(moment: Timestamp) -> String {
 
 /// Reads a moment in RFC 3339.
 pub fn parse_moment(text: &str) -> Option<Timestamp> {
-    text.parse::<jiff::Timestamp>()
-        .ok()
-        .map(|timestamp| Timestamp(timestamp.as_second()))
+    text.parse::<jiff::Timestamp>().ok().map(|timestamp| Timestamp(timestamp.as_second()))
 }
 
 /// A state as it stands in its tag.
@@ -86,17 +84,9 @@ pub fn format_recorded(recorded: Recorded) -> String {
 /// Reads a state from its tag.
 pub fn parse_recorded(text: &str) -> Option<Recorded> {
     let (state, since) = text.split_once(' ')?;
-    let states = [
-        RecordedState::Idle,
-        RecordedState::Busy,
-        RecordedState::Unhealthy,
-        RecordedState::Missing,
-    ];
+    let states = [RecordedState::Idle, RecordedState::Busy, RecordedState::Unhealthy, RecordedState::Missing];
     let state = states.into_iter().find(|known| known.to_string() == state)?;
-    Some(Recorded {
-        state,
-        since: parse_moment(since)?,
-    })
+    Some(Recorded { state, since: parse_moment(since)? })
 }
 
 #[cfg(test)]
@@ -111,43 +101,22 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        let recorded = Recorded {
-            state: RecordedState::Idle,
-            since: NOW,
-        };
+        let recorded = Recorded { state: RecordedState::Idle, since: NOW };
         assert_eq!(format_recorded(recorded), "idle 2027-01-15T08:00:00Z");
-        assert_eq!(
-            read_tags(&tag(STATE, &format_recorded(recorded)), NOW).recorded,
-            Some(recorded)
-        );
-        assert_eq!(
-            read_tags(&tag(REGISTERED_AT, &format_moment(NOW)), NOW).registered_at,
-            Some(NOW)
-        );
-        assert_eq!(
-            read_tags(&tag(DRAINING_SINCE, &format_moment(NOW)), NOW).draining_since,
-            Some(NOW)
-        );
+        assert_eq!(read_tags(&tag(STATE, &format_recorded(recorded)), NOW).recorded, Some(recorded));
+        assert_eq!(read_tags(&tag(REGISTERED_AT, &format_moment(NOW)), NOW).registered_at, Some(NOW));
+        assert_eq!(read_tags(&tag(DRAINING_SINCE, &format_moment(NOW)), NOW).draining_since, Some(NOW));
     }
 
     #[test]
     fn an_edited_tag_does_not_count_and_is_named() {
-        for value in [
-            "",
-            "idle",
-            "idle yesterday",
-            "IDLE 2027-01-15T08:00:00Z",
-            "idle 2999-01-01T00:00:00Z",
-            "🦀 🦀",
-        ] {
+        for value in ["", "idle", "idle yesterday", "IDLE 2027-01-15T08:00:00Z", "idle 2999-01-01T00:00:00Z", "🦀 🦀"]
+        {
             let read = read_tags(&tag(STATE, value), NOW);
             assert_eq!(read.recorded, None, "{value}");
             assert_eq!(read.unreadable, [format!("{STATE}={value}")]);
         }
-        assert_eq!(
-            read_tags(&tag(DRAINING_SINCE, "2999-01-01T00:00:00Z"), NOW).draining_since,
-            None
-        );
+        assert_eq!(read_tags(&tag(DRAINING_SINCE, "2999-01-01T00:00:00Z"), NOW).draining_since, None);
     }
 
     #[test]

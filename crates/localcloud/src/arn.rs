@@ -25,10 +25,7 @@ pub(crate) fn document(name: &str) -> String {
 
 /// A parameter's ARN: the slash that its name may begin with is not doubled.
 pub(crate) fn parameter(name: &str) -> String {
-    format!(
-        "arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{}",
-        name.trim_start_matches('/')
-    )
+    format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{}", name.trim_start_matches('/'))
 }
 
 /// A function's ARN.

@@ -13,9 +13,7 @@ use crate::state::State;
 
 /// The bucket's routes.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    Router::new()
-        .route("/{bucket}/{instance}/{session}/{file}", put(upload))
-        .with_state(state)
+    Router::new().route("/{bucket}/{instance}/{session}/{file}", put(upload)).with_state(state)
 }
 
 /// Stores a file below the output directory. The world decides with the recording itself whether the upload

@@ -44,10 +44,7 @@ impl Resource {
 
     /// A resource without tags.
     pub(crate) fn named(arn: String) -> Resource {
-        Resource {
-            arn,
-            tags: BTreeMap::new(),
-        }
+        Resource { arn, tags: BTreeMap::new() }
     }
 }
 
@@ -63,10 +60,7 @@ impl CallLog {
     /// A new log, which empties the file.
     pub(crate) fn create(path: &Path) -> anyhow::Result<CallLog> {
         let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(CallLog(Mutex::new(Written {
-            calls: Vec::new(),
-            file,
-        })))
+        Ok(CallLog(Mutex::new(Written { calls: Vec::new(), file })))
     }
 
     /// Notes a call.
@@ -89,8 +83,5 @@ impl CallLog {
 pub(crate) fn tags_of_instances(world: &mut World) -> BTreeMap<String, BTreeMap<String, String>> {
     let group = world.config().group_name.clone();
     let instances = world.describe_instances_of_group(&group).unwrap_or_default();
-    instances
-        .into_iter()
-        .map(|instance| (instance.id, instance.tags.into_iter().collect()))
-        .collect()
+    instances.into_iter().map(|instance| (instance.id, instance.tags.into_iter().collect())).collect()
 }

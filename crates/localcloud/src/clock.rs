@@ -16,12 +16,7 @@ pub struct WorldClock {
 impl WorldClock {
     /// A clock that now says `world_started_at`, and from now on runs `speed` times as fast as real time.
     pub fn start(world_started_at: Milliseconds, speed: f64) -> WorldClock {
-        WorldClock {
-            started: Instant::now(),
-            started_at: real_now(),
-            world_started_at,
-            speed,
-        }
+        WorldClock { started: Instant::now(), started_at: real_now(), world_started_at, speed }
     }
 
     /// The world's time.

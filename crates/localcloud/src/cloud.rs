@@ -67,13 +67,9 @@ impl LocalCloud {
             .context("cannot start a runtime")?;
         let started = runtime.spawn(start_parts(config)).await;
         match started.map_err(anyhow::Error::from).flatten() {
-            Ok((state, lambda, addresses, variables)) => Ok(LocalCloud {
-                state,
-                lambda,
-                addresses,
-                variables,
-                runtime: Some(runtime),
-            }),
+            Ok((state, lambda, addresses, variables)) => {
+                Ok(LocalCloud { state, lambda, addresses, variables, runtime: Some(runtime) })
+            }
             Err(error) => {
                 runtime.shutdown_background();
                 Err(error)
@@ -144,10 +140,7 @@ impl Drop for LocalCloud {
 type Parts = (Arc<State>, Arc<Lambda>, Addresses, Vec<(String, String)>);
 
 async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
-    anyhow::ensure!(
-        config.speed > 0.0 && config.speed.is_finite(),
-        "the speed must be above zero"
-    );
+    anyhow::ensure!(config.speed > 0.0 && config.speed.is_finite(), "the speed must be above zero");
     std::fs::create_dir_all(&config.output_directory)
         .with_context(|| format!("cannot create {}", config.output_directory.display()))?;
     // Scripts have working directories of their own.
@@ -172,12 +165,8 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
     let variables = shared_variables(&config, addresses, clock);
     let calls = CallLog::create(&output_directory.join("calls.jsonl"))?;
     let state = Arc::new(State::new(world, clock, calls, output_directory));
-    let lambda = Arc::new(Lambda::new(
-        state.clone(),
-        config.function_directory.as_deref(),
-        &config.functions,
-        &variables,
-    )?);
+    let lambda =
+        Arc::new(Lambda::new(state.clone(), config.function_directory.as_deref(), &config.functions, &variables)?);
     let jibris = Arc::new(JibriPorts::new(state.clone()));
     let scripts = match script {
         Some(script) => {
@@ -207,9 +196,7 @@ fn serve(listeners: Listeners, state: &Arc<State>, lambda: &Arc<Lambda>) {
 }
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
 }
 
 /// What every function is told. The given settings come last, and win.

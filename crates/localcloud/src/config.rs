@@ -70,10 +70,7 @@ impl FunctionConfig {
         vec![
             every_minute("availability"),
             every_minute("scale_in"),
-            FunctionConfig {
-                on_lifecycle_events: true,
-                ..every_minute("drain")
-            },
+            FunctionConfig { on_lifecycle_events: true, ..every_minute("drain") },
         ]
     }
 }

@@ -34,12 +34,7 @@ pub(crate) struct EventBridge {
 impl EventBridge {
     pub(crate) fn new(state: Arc<State>, lambda: Arc<Lambda>, faults: EventFaults) -> EventBridge {
         let sent_until = state.clock.now();
-        EventBridge {
-            state,
-            lambda,
-            faults: Faults::new(faults),
-            sent_until,
-        }
+        EventBridge { state, lambda, faults: Faults::new(faults), sent_until }
     }
 
     /// Sends what has come due: schedules first, then what the group has emitted.
@@ -105,9 +100,7 @@ pub(crate) async fn deliver(
             return;
         }
         request.retries += 1;
-        let wait = state
-            .clock
-            .real_duration(RETRY_WAIT * Milliseconds::from(request.retries));
+        let wait = state.clock.real_duration(RETRY_WAIT * Milliseconds::from(request.retries));
         tokio::time::sleep(wait).await;
     }
 }
@@ -177,10 +170,7 @@ struct Faults {
 
 impl Faults {
     fn new(config: EventFaults) -> Faults {
-        Faults {
-            config,
-            state: config.seed,
-        }
+        Faults { config, state: config.seed }
     }
 
     /// How often the next event arrives.
@@ -239,11 +229,7 @@ mod tests {
 
     #[test]
     fn a_seed_decides_which_events_are_lost_and_doubled() {
-        let faults = EventFaults {
-            seed: 7,
-            lost_share: 0.2,
-            doubled_share: 0.3,
-        };
+        let faults = EventFaults { seed: 7, lost_share: 0.2, doubled_share: 0.3 };
         let arrivals = |count| {
             let mut faults = Faults::new(faults);
             (0..count).map(|_| faults.arrivals()).collect::<Vec<_>>()

@@ -26,13 +26,9 @@ impl Host {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let (running, lifecycle_events, script_runs) = self.state.world(|world| {
-                (
-                    world.running_jibris(),
-                    world.take_lifecycle_events(),
-                    world.take_script_runs(),
-                )
-            });
+            let (running, lifecycle_events, script_runs) = self
+                .state
+                .world(|world| (world.running_jibris(), world.take_lifecycle_events(), world.take_script_runs()));
             // What a Jibri leaves behind lies on the disk before its port refuses.
             if let Some(scripts) = &self.scripts {
                 scripts.follow_world();

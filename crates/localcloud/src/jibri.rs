@@ -47,11 +47,7 @@ pub(crate) struct JibriUrls {
 
 impl JibriPorts {
     pub(crate) fn new(state: Arc<State>) -> JibriPorts {
-        JibriPorts {
-            state,
-            shutdowns: Arc::new(AtomicU64::new(0)),
-            instances: Mutex::new(BTreeMap::new()),
-        }
+        JibriPorts { state, shutdowns: Arc::new(AtomicU64::new(0)), instances: Mutex::new(BTreeMap::new()) }
     }
 
     /// Opens the ports of these Jibris, and closes those of all others.
@@ -91,12 +87,7 @@ impl JibriPorts {
     }
 
     fn jibri(&self, instance: &str, interface: Interface) -> Jibri {
-        Jibri {
-            state: self.state.clone(),
-            shutdowns: self.shutdowns.clone(),
-            instance: instance.to_owned(),
-            interface,
-        }
+        Jibri { state: self.state.clone(), shutdowns: self.shutdowns.clone(), instance: instance.to_owned(), interface }
     }
 }
 
@@ -105,10 +96,7 @@ fn ports_of<'a>(
     instance: &str,
 ) -> anyhow::Result<&'a mut InstancePorts> {
     if !instances.contains_key(instance) {
-        let ports = InstancePorts {
-            health: Port::reserve()?,
-            internal: Port::reserve()?,
-        };
+        let ports = InstancePorts { health: Port::reserve()?, internal: Port::reserve()? };
         instances.insert(instance.to_owned(), ports);
     }
     instances.get_mut(instance).context("the ports were just reserved")
@@ -146,9 +134,7 @@ impl Port {
             Standing::Closed(socket) => socket,
             Standing::Lost => bound_socket(self.address)?,
         };
-        let listener = socket
-            .listen(BACKLOG)
-            .with_context(|| format!("cannot listen on {}", self.address))?;
+        let listener = socket.listen(BACKLOG).with_context(|| format!("cannot listen on {}", self.address))?;
         self.standing = Standing::Open(tokio::spawn(peer::serve(listener, jibri)));
         Ok(())
     }
@@ -238,10 +224,7 @@ mod tests {
 
     #[test]
     fn an_unhealthy_jibri_says_who_is_to_blame() {
-        let health = health_json(JibriHealthView {
-            busy_status: "IDLE",
-            health_status: "UNHEALTHY",
-        });
+        let health = health_json(JibriHealthView { busy_status: "IDLE", health_status: "UNHEALTHY" });
         assert_eq!(health["status"]["busyStatus"], "IDLE");
         let details = &health["status"]["health"]["details"];
         assert_eq!(details["JibriManager"]["healthStatus"], "UNHEALTHY");

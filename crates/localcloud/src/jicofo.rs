@@ -87,11 +87,7 @@ fn debug(view: &JicofoView, with_detector: bool) -> Value {
         });
         detector.insert(jibri.nickname.clone(), state);
     }
-    let detector = if with_detector {
-        Value::Object(detector)
-    } else {
-        Value::Null
-    };
+    let detector = if with_detector { Value::Object(detector) } else { Value::Null };
     json!({
         "focus_manager": {"conferences": {}},
         "jibri_detector": detector,
@@ -117,11 +113,7 @@ mod tests {
             last_failed_at: None,
             last_selected_at: Some(1_795_330_801_120),
         };
-        let busy = BreweryEntry {
-            nickname: "i-0b".into(),
-            busy: true,
-            ..idle.clone()
-        };
+        let busy = BreweryEntry { nickname: "i-0b".into(), busy: true, ..idle.clone() };
         JicofoView {
             brewery: vec![idle, busy],
             conferences: 3,
@@ -161,10 +153,7 @@ mod tests {
     fn a_broken_jicofo_is_broken_for_every_path() {
         assert_eq!(reply_to(&JicofoAnswer::Refuses, "GET", "/stats"), Reply::Reset);
         assert_eq!(reply_to(&JicofoAnswer::Hangs, "GET", "/debug"), Reply::Nothing);
-        assert_eq!(
-            reply_to(&JicofoAnswer::Fails, "GET", "/stats"),
-            Reply::Answer(500, String::new())
-        );
+        assert_eq!(reply_to(&JicofoAnswer::Fails, "GET", "/stats"), Reply::Answer(500, String::new()));
         let Reply::Answer(200, garbage) = reply_to(&JicofoAnswer::Garbage, "GET", "/debug") else {
             panic!("garbage is an answer");
         };

@@ -9,6 +9,7 @@ mod call_log;
 mod clock;
 mod cloud;
 mod config;
+pub mod demo;
 mod eventbridge;
 mod host;
 mod jibri;

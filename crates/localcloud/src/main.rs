@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
+use localcloud::demo::{self, Demo};
 use localcloud::{CloudConfig, LocalCloud, Ports};
 use simulator::demand::Request;
 use simulator::rng::Rng;
@@ -24,6 +25,32 @@ enum Command {
     /// Standard output has the environment variables that point a function at it, one KEY=value a line: export them,
     /// run `cargo lambda watch`, and invoke functions with `cargo lambda invoke`. Nothing invokes them by itself.
     Serve(ServeArguments),
+    /// Let the functions keep a pool through an office morning, and draw a picture of it.
+    ///
+    /// Exits with 0 only if no recording was cut, no file was lost, and no function crashed.
+    Demo(DemoArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct DemoArguments {
+    /// Where the functions' binaries are.
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/debug")]
+    functions: PathBuf,
+    /// The script that SSM runs on an instance.
+    #[arg(long, value_name = "FILE", default_value = "instance/jibri_drain.py")]
+    script: PathBuf,
+    /// Where the page, the figures and the logs are written.
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/demo")]
+    output: PathBuf,
+    /// How many times as fast as real time the morning goes by.
+    #[arg(long, value_name = "FACTOR", default_value_t = 45.0)]
+    speed: f64,
+    /// How many minutes the morning has.
+    #[arg(long, default_value_t = 115, value_parser = clap::value_parser!(u32).range(60..=1440))]
+    minutes: u32,
+    /// Decides everything that is left to chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +76,22 @@ struct ServeArguments {
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve(arguments).await,
+        Command::Demo(arguments) => show_demo(arguments).await,
     }
+}
+
+async fn show_demo(arguments: DemoArguments) -> anyhow::Result<()> {
+    let verdict = demo::run(Demo {
+        functions: arguments.functions,
+        script: arguments.script,
+        output: arguments.output,
+        speed: arguments.speed,
+        minutes: arguments.minutes,
+        seed: arguments.seed,
+    })
+    .await?;
+    anyhow::ensure!(verdict.broken.is_empty(), "{}", verdict.broken.join("; "));
+    Ok(())
 }
 
 async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
@@ -57,11 +99,7 @@ async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     let world = standing_world(arguments.seed, Milliseconds::try_from(now.as_millis())?);
     let mut config = CloudConfig::new(world, arguments.output);
     config.speed = arguments.speed;
-    config.ports = Ports {
-        aws: arguments.port,
-        jicofo: arguments.jicofo_port,
-        bucket: 0,
-    };
+    config.ports = Ports { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
     let mut cloud = LocalCloud::start(config).await?;
     print_variables(&cloud);
     tokio::signal::ctrl_c().await?;
@@ -79,15 +117,8 @@ fn standing_world(seed: u64, start: Milliseconds) -> WorldConfig {
         duration_ms: rng.between(5, 40) * MINUTE,
     });
     let demand = demand.collect();
-    let mut world = WorldConfig {
-        seed,
-        start,
-        min_size: 1,
-        max_size: 10,
-        desired_capacity: 3,
-        demand,
-        ..WorldConfig::default()
-    };
+    let mut world =
+        WorldConfig { seed, start, min_size: 1, max_size: 10, desired_capacity: 3, demand, ..WorldConfig::default() };
     world.launch.in_service_seconds = 1.0;
     world.launch.boot_seconds = 3.0;
     world.ssm.registration_seconds = 3.0;

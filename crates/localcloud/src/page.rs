@@ -122,9 +122,7 @@ mod tests {
                 label: "</script><script>alert(1)</script><!-- @STYLE@ @RUN@".into(),
                 detail: "Jürgen's \"spot\" \\ instance\u{2028}& more".into(),
             }],
-            refusals: vec![Moment {
-                at_ms: 1_795_000_003_000,
-            }],
+            refusals: vec![Moment { at_ms: 1_795_000_003_000 }],
             drains: vec![DrainBar {
                 instance: "i-0123456789abcdef0".into(),
                 began_ms: 1_795_000_004_000,

@@ -74,8 +74,7 @@ impl ScriptHost {
         }
         drop(busy_instances);
         let (exit_code, stdout, stderr) = ended.unwrap_or_else(|error| (1, String::new(), format!("{error:#}")));
-        self.state
-            .world(|world| world.finish_script(&run.command_id, &run.instance, exit_code, &stdout, &stderr));
+        self.state.world(|world| world.finish_script(&run.command_id, &run.instance, exit_code, &stdout, &stderr));
     }
 
     /// Keeps the disks on which scripts run and the world in step: recordings left meanwhile appear, and the drain's
@@ -131,10 +130,7 @@ impl ScriptHost {
 
     fn disk(&self, instance: &str) -> Disk {
         let directory = self.state.output_directory.join("instances").join(instance);
-        Disk {
-            recordings: directory.join("recordings"),
-            state: directory.join("state"),
-        }
+        Disk { recordings: directory.join("recordings"), state: directory.join("state") }
     }
 
     fn lay_out(&self, instance: &str) -> std::io::Result<()> {
@@ -158,9 +154,7 @@ struct Disk {
 /// The exit code as a shell has it: 128 and the signal for a process that was killed.
 fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
 /// Makes a folder of each session that has none, with a recording and its metadata, all at once. None is removed:
@@ -174,10 +168,7 @@ fn lay_out_recordings(directory: &Path, sessions: &[String]) -> std::io::Result<
         }
         let unfinished = directory.with_extension("unfinished");
         std::fs::create_dir_all(&unfinished)?;
-        std::fs::write(
-            unfinished.join(format!("{session}_2026-11-22-07-00-01.mp4")),
-            b"recording",
-        )?;
+        std::fs::write(unfinished.join(format!("{session}_2026-11-22-07-00-01.mp4")), b"recording")?;
         let metadata = r#"{"meeting_url":"https://meet.example/room","participants":[],"share":false}"#;
         std::fs::write(unfinished.join("metadata.json"), metadata)?;
         std::fs::rename(&unfinished, &folder)?;

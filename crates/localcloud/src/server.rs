@@ -28,20 +28,13 @@ pub(crate) struct AwsServer {
 
 impl AwsServer {
     pub(crate) fn new(state: Arc<State>, lambda: Arc<Lambda>) -> AwsServer {
-        AwsServer {
-            state,
-            lambda,
-            buckets: std::array::from_fn(|_| TokenBucket::full()),
-        }
+        AwsServer { state, lambda, buckets: std::array::from_fn(|_| TokenBucket::full()) }
     }
 
     /// The routes of all services.
     pub(crate) fn router(self) -> Router {
         Router::new()
-            .route(
-                "/2015-03-31/functions/{name}/invocations",
-                post(lambda::invoke_api::invoke),
-            )
+            .route("/2015-03-31/functions/{name}/invocations", post(lambda::invoke_api::invoke))
             .fallback(answer)
             .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
             .with_state(Arc::new(self))
@@ -68,10 +61,8 @@ struct Request {
 
 const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
 /// The two services that are told by `X-Amz-Target`.
-const TARGETS: [(&str, Service); 2] = [
-    ("AmazonSSM", Service::Ssm),
-    ("GraniteServiceVersion20100801", Service::CloudWatchJson),
-];
+const TARGETS: [(&str, Service); 2] =
+    [("AmazonSSM", Service::Ssm), ("GraniteServiceVersion20100801", Service::CloudWatchJson)];
 
 async fn answer(Shared(server): Shared<Arc<AwsServer>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let Some(request) = read_request(uri.path(), &headers, &body) else {
@@ -108,10 +99,7 @@ async fn answer(Shared(server): Shared<Arc<AwsServer>>, uri: Uri, headers: Heade
 }
 
 fn read_request(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Request> {
-    if headers
-        .get("smithy-protocol")
-        .is_some_and(|protocol| protocol == "rpc-v2-cbor")
-    {
+    if headers.get("smithy-protocol").is_some_and(|protocol| protocol == "rpc-v2-cbor") {
         return Some(Request {
             service: Service::CloudWatch,
             action: path.strip_prefix(CLOUDWATCH_PATH)?.to_owned(),
@@ -121,11 +109,7 @@ fn read_request(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Request>
     if let Some(target) = headers.get("x-amz-target") {
         let (prefix, action) = target.to_str().ok()?.split_once('.')?;
         let (_, service) = TARGETS.into_iter().find(|(known, _)| *known == prefix)?;
-        return Some(Request {
-            service,
-            action: action.to_owned(),
-            parameters: Parameters::default(),
-        });
+        return Some(Request { service, action: action.to_owned(), parameters: Parameters::default() });
     }
     let parameters = Parameters::parse(body);
     let service = match parameters.get("Version")? {
@@ -133,11 +117,7 @@ fn read_request(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Request>
         "2016-11-15" => Service::Ec2,
         _ => return None,
     };
-    Some(Request {
-        service,
-        action: parameters.get("Action")?.to_owned(),
-        parameters,
-    })
+    Some(Request { service, action: parameters.get("Action")?.to_owned(), parameters })
 }
 
 /// The access key id in `Authorization: AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …`.
@@ -159,10 +139,7 @@ fn perform(
     request_id: &str,
 ) -> Result<Vec<u8>, AwsError> {
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(refused(
-            "SerializationException",
-            "compressed requests are not understood here",
-        ));
+        return Err(refused("SerializationException", "compressed requests are not understood here"));
     }
     let action = request.action.as_str();
     match request.service {
@@ -200,11 +177,7 @@ fn throttled(service: Service) -> AwsError {
         Service::Ec2 => ("RequestLimitExceeded", 503),
         Service::Ssm | Service::CloudWatch | Service::CloudWatchJson => ("ThrottlingException", 400),
     };
-    AwsError {
-        code,
-        message: "Rate exceeded".to_owned(),
-        http_status,
-    }
+    AwsError { code, message: "Rate exceeded".to_owned(), http_status }
 }
 
 impl Service {
@@ -226,9 +199,7 @@ impl Service {
             Service::AutoScaling => query_error(error, request_id).into_bytes(),
             Service::Ec2 => ec2_error(error, request_id).into_bytes(),
             Service::Ssm | Service::CloudWatchJson => {
-                serde_json::json!({"__type": error.code, "message": error.message})
-                    .to_string()
-                    .into_bytes()
+                serde_json::json!({"__type": error.code, "message": error.message}).to_string().into_bytes()
             }
             Service::CloudWatch => {
                 let text = |text: &str| ciborium::Value::Text(text.to_owned());

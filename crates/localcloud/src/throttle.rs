@@ -24,10 +24,7 @@ struct Level {
 impl TokenBucket {
     /// A full bucket.
     pub(crate) fn full() -> TokenBucket {
-        TokenBucket(Mutex::new(Level {
-            tokens: CAPACITY,
-            at: Milliseconds::MIN,
-        }))
+        TokenBucket(Mutex::new(Level { tokens: CAPACITY, at: Milliseconds::MIN }))
     }
 
     /// Takes a token; `false` when there is none.

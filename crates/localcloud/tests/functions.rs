@@ -26,10 +26,7 @@ fn logged_events(directory: &Directory) -> Vec<Value> {
 
 fn outcomes(cloud: &LocalCloud) -> Vec<Outcome> {
     let invocations = cloud.invocations();
-    invocations
-        .into_iter()
-        .filter_map(|invocation| invocation.outcome)
-        .collect()
+    invocations.into_iter().filter_map(|invocation| invocation.outcome).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,36 +44,20 @@ async fn a_function_gets_its_event_and_its_environment_and_nothing_else() {
     assert_eq!(environment["AWS_ACCESS_KEY_ID"], "fake");
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_NAME"], "fake");
     assert_eq!(environment["JIBRIS_THRESHOLD"], "2");
-    assert!(
-        environment["REHEARSAL_CLOCK"]
-            .as_str()
-            .expect("a clock")
-            .ends_with(",2")
-    );
-    assert!(
-        !environment.contains_key("HOME"),
-        "the function sees the machine's environment"
-    );
+    assert!(environment["REHEARSAL_CLOCK"].as_str().expect("a clock").ends_with(",2"));
+    assert!(!environment.contains_key("HOME"), "the function sees the machine's environment");
     let headers = &said["headers"];
-    let deadline: i64 = headers["lambda-runtime-deadline-ms"]
-        .as_str()
-        .and_then(|deadline| deadline.parse().ok())
-        .expect("a deadline");
+    let deadline: i64 =
+        headers["lambda-runtime-deadline-ms"].as_str().and_then(|deadline| deadline.parse().ok()).expect("a deadline");
     assert!(deadline >= before + 60_000, "the deadline is in the world's time");
-    assert!(
-        headers["lambda-runtime-invoked-function-arn"]
-            .as_str()
-            .is_some_and(|arn| arn.ends_with(":function:fake"))
-    );
+    assert!(headers["lambda-runtime-invoked-function-arn"].as_str().is_some_and(|arn| arn.ends_with(":function:fake")));
     assert_eq!(outcomes(&cloud), [Outcome::Success]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_keeps_the_process_and_a_crash_costs_it() {
     let directory = Directory::new();
-    let cloud = LocalCloud::start(config_with_fake_function(&directory, 1.0))
-        .await
-        .expect("started");
+    let cloud = LocalCloud::start(config_with_fake_function(&directory, 1.0)).await.expect("started");
     let pid = || invoke(&cloud, &json!({}), "RequestResponse").json()["pid"].clone();
 
     let first = pid();
@@ -116,9 +97,7 @@ async fn a_function_that_cannot_begin_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_hangs_is_killed_at_its_time_out() {
     let directory = Directory::new();
-    let cloud = LocalCloud::start(config_with_fake_function(&directory, 600.0))
-        .await
-        .expect("started");
+    let cloud = LocalCloud::start(config_with_fake_function(&directory, 600.0)).await.expect("started");
 
     let answer = invoke(&cloud, &json!({"do": "hang"}), "RequestResponse");
 
@@ -132,9 +111,7 @@ async fn a_function_that_hangs_is_killed_at_its_time_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_asynchronous_invocation_that_fails_is_tried_twice_again() {
     let directory = Directory::new();
-    let cloud = LocalCloud::start(config_with_fake_function(&directory, 600.0))
-        .await
-        .expect("started");
+    let cloud = LocalCloud::start(config_with_fake_function(&directory, 600.0)).await.expect("started");
 
     assert_eq!(invoke(&cloud, &json!({"do": "fail"}), "Event").status, 202);
 
@@ -143,30 +120,16 @@ async fn an_asynchronous_invocation_that_fails_is_tried_twice_again() {
         (invocations.len() == 3 && invocations[2].ended_at.is_some()).then_some(invocations)
     })
     .await;
-    assert_eq!(
-        attempts.iter().map(|attempt| attempt.retries).collect::<Vec<_>>(),
-        [0, 1, 2]
-    );
-    assert!(
-        attempts
-            .iter()
-            .all(|attempt| attempt.request_id == attempts[0].request_id)
-    );
+    assert_eq!(attempts.iter().map(|attempt| attempt.retries).collect::<Vec<_>>(), [0, 1, 2]);
+    assert!(attempts.iter().all(|attempt| attempt.request_id == attempts[0].request_id));
     let wait = |index: usize| attempts[index + 1].started_at - attempts[index].ended_at.expect("it ended");
-    assert!(
-        wait(0) >= 60_000 && wait(1) >= 120_000,
-        "waits of {} and {} ms",
-        wait(0),
-        wait(1)
-    );
+    assert!(wait(0) >= 60_000 && wait(1) >= 120_000, "waits of {} and {} ms", wait(0), wait(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fourth_invocation_at_once_is_refused() {
     let directory = Directory::new();
-    let cloud = LocalCloud::start(config_with_fake_function(&directory, 1.0))
-        .await
-        .expect("started");
+    let cloud = LocalCloud::start(config_with_fake_function(&directory, 1.0)).await.expect("started");
     for _ in 0..3 {
         assert_eq!(invoke(&cloud, &json!({"do": "hang"}), "Event").status, 202);
     }
@@ -186,10 +149,9 @@ async fn a_schedule_invokes_every_minute_at_second_zero_and_does_not_retry() {
     config.functions[0].every_minutes = Some(1);
     let cloud = LocalCloud::start(config).await.expect("started");
 
-    let events = eventually("four scheduled events", || {
-        Some(logged_events(&directory)).filter(|events| events.len() >= 4)
-    })
-    .await;
+    let events =
+        eventually("four scheduled events", || Some(logged_events(&directory)).filter(|events| events.len() >= 4))
+            .await;
 
     let mut times: Vec<&str> = events.iter().filter_map(|event| event["time"].as_str()).collect();
     assert!(times.iter().all(|time| time.ends_with(":00Z")), "{times:?}");
@@ -207,10 +169,7 @@ async fn an_event_may_come_twice() {
     let directory = Directory::new();
     let mut config = config_with_fake_function(&directory, 100.0);
     config.functions[0].every_minutes = Some(1);
-    config.event_faults = EventFaults {
-        doubled_share: 1.0,
-        ..EventFaults::default()
-    };
+    config.event_faults = EventFaults { doubled_share: 1.0, ..EventFaults::default() };
     let cloud = LocalCloud::start(config).await.expect("started");
 
     let event = eventually("an event that came twice", || {
@@ -245,15 +204,10 @@ async fn a_termination_invokes_who_listens_to_lifecycle_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_running_after_a_stop() {
     let directory = Directory::new();
-    let mut cloud = LocalCloud::start(config_with_fake_function(&directory, 1.0))
-        .await
-        .expect("started");
+    let mut cloud = LocalCloud::start(config_with_fake_function(&directory, 1.0)).await.expect("started");
     let idle = invoke(&cloud, &json!({}), "RequestResponse").json()["pid"].clone();
     assert_eq!(invoke(&cloud, &json!({"do": "hang"}), "Event").status, 202);
-    eventually("the second invocation", || {
-        (cloud.invocations().len() == 2).then_some(())
-    })
-    .await;
+    eventually("the second invocation", || (cloud.invocations().len() == 2).then_some(())).await;
     let addresses = cloud.addresses();
 
     cloud.stop().await;
@@ -269,10 +223,7 @@ async fn nothing_is_left_running_after_a_stop() {
 async fn a_missing_binary_is_told_at_the_start() {
     let directory = Directory::new();
     let mut config = config_with_fake_function(&directory, 1.0);
-    config.functions.push(FunctionConfig {
-        name: "nobody".into(),
-        ..config.functions[0].clone()
-    });
+    config.functions.push(FunctionConfig { name: "nobody".into(), ..config.functions[0].clone() });
 
     let error = LocalCloud::start(config).await.err().expect("an error");
 

@@ -19,11 +19,7 @@ fn own_script() -> PathBuf {
 }
 
 async fn cloud_with_script(directory: &Directory, script: PathBuf) -> (LocalCloud, String) {
-    start(CloudConfig {
-        script: Some(script),
-        ..config(directory, 20.0)
-    })
-    .await
+    start(CloudConfig { script: Some(script), ..config(directory, 20.0) }).await
 }
 
 async fn start(config: CloudConfig) -> (LocalCloud, String) {
@@ -40,9 +36,7 @@ async fn run(cloud: &LocalCloud, instance: &str, drain: bool) -> CommandView {
     });
     let command_id = eventually("the agent", || {
         let instances = [instance.to_owned()];
-        cloud
-            .world(|world| world.send_command(&document, &instances, 3_600))
-            .ok()
+        cloud.world(|world| world.send_command(&document, &instances, 3_600)).ok()
     })
     .await;
     eventually("the end of the command", || {
@@ -69,11 +63,7 @@ async fn a_script_runs_in_a_bounded_environment_and_its_exit_code_counts() {
 
     let drain = run(&cloud, &instance, true).await;
     assert_eq!((drain.status, drain.response_code), ("Failed", 7), "{drain:?}");
-    assert!(
-        drain.output.contains("\n----------ERROR-------\nno such luck"),
-        "{}",
-        drain.output
-    );
+    assert!(drain.output.contains("\n----------ERROR-------\nno such luck"), "{}", drain.output);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,10 +73,7 @@ async fn a_jibris_ports_are_open_exactly_while_its_process_runs() {
     let check = run(&cloud, &instance, false).await;
     let said: Value = serde_json::from_str(&check.output).expect("JSON");
     let url = |name: &str| {
-        let url = said["environment"][name]
-            .as_str()
-            .and_then(|url| url.strip_prefix("http://"))
-            .expect("a URL");
+        let url = said["environment"][name].as_str().and_then(|url| url.strip_prefix("http://")).expect("a URL");
         let (address, path) = url.split_once('/').expect("a path");
         (address.parse().expect("an address"), format!("/{path}"))
     };
@@ -97,10 +84,7 @@ async fn a_jibris_ports_are_open_exactly_while_its_process_runs() {
     assert_eq!(answer["status"]["health"]["healthStatus"], "HEALTHY");
 
     assert!(cloud.world(|world| world.jibri_graceful_shutdown(&instance)));
-    eventually("the end of the process", || {
-        (refuses(health) && refuses(internal)).then_some(())
-    })
-    .await;
+    eventually("the end of the process", || (refuses(health) && refuses(internal)).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,32 +111,21 @@ async fn the_projects_own_script_checks_and_drains() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
     let directory = Directory::new();
-    let mut config = CloudConfig {
-        script: Some(own_script()),
-        ..config(&directory, 20.0)
-    };
+    let mut config = CloudConfig { script: Some(own_script()), ..config(&directory, 20.0) };
     let start_at = config.world.start;
-    config.world.demand = vec![Request {
-        at: start_at + 30_000,
-        duration_ms: 10_000,
-    }];
+    config.world.demand = vec![Request { at: start_at + 30_000, duration_ms: 10_000 }];
     // One for Jibri's own finalize, and one for the first drain.
     config.world.incidents = vec![(start_at, Incident::NextUploadsFail { count: 2 })];
     let (cloud, instance) = start(config).await;
-    let left = eventually("a recording left behind", || {
-        cloud.world(|world| world.recordings_on_disk(&instance)).pop()
-    })
-    .await;
+    let left =
+        eventually("a recording left behind", || cloud.world(|world| world.recordings_on_disk(&instance)).pop()).await;
 
     let mut failures = 0;
     loop {
         let drain = run(&cloud, &instance, true).await;
         assert_eq!(drain.status, "Success", "{drain:?}");
-        let said: Value = serde_json::Deserializer::from_str(&drain.output)
-            .into_iter()
-            .next()
-            .expect("a report")
-            .expect("JSON");
+        let said: Value =
+            serde_json::Deserializer::from_str(&drain.output).into_iter().next().expect("a report").expect("JSON");
         failures += said["recordings_failed"].as_u64().expect("a number");
         if said["process"] == "gone" && said["recordings_pending"] == 0 {
             break;

@@ -60,15 +60,9 @@ async fn auto_scaling_refuses_with_type_and_code() {
 
     let unknown = query(&cloud, "Action=Abracadabra&Version=2011-01-01");
     assert_eq!(unknown.status, 400);
-    assert!(
-        unknown
-            .text()
-            .contains("<Error><Type>Sender</Type><Code>InvalidAction</Code>")
-    );
+    assert!(unknown.text().contains("<Error><Type>Sender</Type><Code>InvalidAction</Code>"));
 
-    let ids: String = (1..=51)
-        .map(|number| format!("&InstanceIds.member.{number}={instance}"))
-        .collect();
+    let ids: String = (1..=51).map(|number| format!("&InstanceIds.member.{number}={instance}")).collect();
     let many = query(
         &cloud,
         &format!(
@@ -77,20 +71,14 @@ async fn auto_scaling_refuses_with_type_and_code() {
     );
     assert!(many.text().contains("<Code>ValidationError</Code>"));
 
-    let hook = cloud
-        .world(|world| world.config().hook.as_ref().map(|hook| hook.name.clone()))
-        .expect("a hook");
+    let hook = cloud.world(|world| world.config().hook.as_ref().map(|hook| hook.name.clone())).expect("a hook");
     let late = query(
         &cloud,
         &format!(
             "Action=RecordLifecycleActionHeartbeat&Version=2011-01-01&AutoScalingGroupName={group}&LifecycleHookName={hook}&InstanceId={instance}"
         ),
     );
-    assert!(
-        late.text().contains("No active Lifecycle Action found"),
-        "{}",
-        late.text()
-    );
+    assert!(late.text().contains("No active Lifecycle Action found"), "{}", late.text());
 
     let huge = query(&cloud, &format!("{GROUPS}&MaxRecords=101"));
     assert!(huge.text().contains("<Code>ValidationError</Code>"));
@@ -113,28 +101,14 @@ async fn ec2_keeps_tags_as_they_were_given_and_refuses_in_an_envelope_of_its_own
     let group = cloud.world(|world| world.config().group_name.clone());
     let filter = format!("&Filter.1.Name=tag%3Aaws%3Aautoscaling%3AgroupName&Filter.1.Value.1={group}");
     let tag = "<item><key>note</key><value>a&amp;b &lt;c&gt;</value></item>";
-    eventually("the tag", || {
-        query(&cloud, &format!("{describe}{filter}"))
-            .text()
-            .contains(tag)
-            .then_some(())
-    })
-    .await;
+    eventually("the tag", || query(&cloud, &format!("{describe}{filter}")).text().contains(tag).then_some(())).await;
 
     let stranger = query(&cloud, &format!("{describe}&InstanceId.1=i-0000000000000dead"));
     assert_eq!(stranger.status, 400);
-    assert!(
-        stranger
-            .text()
-            .contains("<Response><Errors><Error><Code>InvalidInstanceID.NotFound</Code>")
-    );
+    assert!(stranger.text().contains("<Response><Errors><Error><Code>InvalidInstanceID.NotFound</Code>"));
     let reserved =
         format!("Action=CreateTags&Version=2016-11-15&ResourceId.1={instance}&Tag.1.Key=aws%3Ax&Tag.1.Value=1");
-    assert!(
-        query(&cloud, &reserved)
-            .text()
-            .contains("<Code>InvalidParameterValue</Code>")
-    );
+    assert!(query(&cloud, &reserved).text().contains("<Code>InvalidParameterValue</Code>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,31 +117,17 @@ async fn ssm_speaks_json_and_names_its_errors() {
     let cloud = LocalCloud::start(config(&directory, 1.0)).await.expect("started");
 
     let missing = ssm(&cloud, "GetParameter", &json!({"Name": "/jibri/other"}));
-    assert_eq!(
-        (missing.status, missing.json()["__type"].as_str()),
-        (400, Some("ParameterNotFound"))
-    );
-    let put = ssm(
-        &cloud,
-        "PutParameter",
-        &json!({"Name": "/jibri/other", "Value": "{\"spare\": 3}", "Type": "String"}),
-    );
+    assert_eq!((missing.status, missing.json()["__type"].as_str()), (400, Some("ParameterNotFound")));
+    let put =
+        ssm(&cloud, "PutParameter", &json!({"Name": "/jibri/other", "Value": "{\"spare\": 3}", "Type": "String"}));
     assert_eq!(put.status, 200);
     let found = ssm(&cloud, "GetParameter", &json!({"Name": "/jibri/other"})).json();
     assert_eq!(found["Parameter"]["Value"], "{\"spare\": 3}");
-    let again = ssm(
-        &cloud,
-        "PutParameter",
-        &json!({"Name": "/jibri/other", "Value": "x", "Type": "String"}),
-    );
+    let again = ssm(&cloud, "PutParameter", &json!({"Name": "/jibri/other", "Value": "x", "Type": "String"}));
     assert_eq!(again.json()["__type"], "ParameterAlreadyExists");
 
     let ids: Vec<String> = (0..51).map(|number| format!("i-{number:017x}")).collect();
-    let many = ssm(
-        &cloud,
-        "SendCommand",
-        &json!({"DocumentName": "any", "InstanceIds": ids}),
-    );
+    let many = ssm(&cloud, "SendCommand", &json!({"DocumentName": "any", "InstanceIds": ids}));
     assert_eq!(many.json()["__type"], "ValidationException");
     let unknown = ssm(&cloud, "Abracadabra", &json!({}));
     assert_eq!(unknown.json()["__type"], "UnknownOperationException");
@@ -179,11 +139,7 @@ async fn commands_are_listed_on_pages() {
     let (cloud, instance) = cloud_with_instance(&directory).await;
     let document = cloud.world(|world| world.config().check_document.clone());
     for _ in 0..3 {
-        let sent = ssm(
-            &cloud,
-            "SendCommand",
-            &json!({"DocumentName": document, "InstanceIds": [instance]}),
-        );
+        let sent = ssm(&cloud, "SendCommand", &json!({"DocumentName": document, "InstanceIds": [instance]}));
         assert_eq!(sent.status, 200, "{}", sent.text());
     }
     let list = |token: Option<&str>| {
@@ -208,12 +164,7 @@ async fn commands_are_listed_on_pages() {
 
     assert_eq!(second["CommandInvocations"].as_array().map(Vec::len), Some(1));
     assert_eq!(second["NextToken"], json!(null));
-    assert_eq!(
-        second["CommandInvocations"][0]["CommandPlugins"]
-            .as_array()
-            .map(Vec::len),
-        Some(1)
-    );
+    assert_eq!(second["CommandInvocations"][0]["CommandPlugins"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,22 +177,13 @@ async fn cloudwatch_speaks_cbor() {
     assert_eq!(accepted.status, 200, "{}", accepted.text());
     assert!(accepted.head.contains("smithy-protocol: rpc-v2-cbor"));
 
-    let empty = cloudwatch(
-        &cloud,
-        "PutMetricData",
-        &cbor!({"Namespace" => "Jibri", "MetricData" => []}).expect("cbor"),
-    );
+    let empty =
+        cloudwatch(&cloud, "PutMetricData", &cbor!({"Namespace" => "Jibri", "MetricData" => []}).expect("cbor"));
     assert_eq!(empty.status, 400);
-    assert_eq!(
-        cbor_member(&empty, "__type"),
-        "com.amazonaws.cloudwatch#InvalidParameterValueException"
-    );
+    assert_eq!(cbor_member(&empty, "__type"), "com.amazonaws.cloudwatch#InvalidParameterValueException");
     assert!(empty.head.contains("x-amzn-query-error: invalidparametervalue;sender"));
     let unknown = cloudwatch(&cloud, "Abracadabra", &cbor!({}).expect("cbor"));
-    assert_eq!(
-        cbor_member(&unknown, "__type"),
-        "com.amazonaws.cloudwatch#UnknownOperationException"
-    );
+    assert_eq!(cbor_member(&unknown, "__type"), "com.amazonaws.cloudwatch#UnknownOperationException");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,26 +202,13 @@ async fn every_call_is_written_down_as_a_policy_would_be_asked_about_it() {
     let calls = cloud.calls();
     assert_eq!(calls[0].function, "tester");
     assert_eq!(calls[0].action, "autoscaling:SetDesiredCapacity");
-    assert!(
-        calls[0].resources[0]
-            .arn
-            .ends_with(&format!(":autoScalingGroupName/{group}"))
-    );
+    assert!(calls[0].resources[0].arn.ends_with(&format!(":autoScalingGroupName/{group}")));
     assert_eq!(calls[0].outcome, "ValidationError", "more than the maximum");
     assert_eq!(calls[1].conditions["cloudwatch:namespace"], ["Jibri"]);
     assert_eq!(calls[1].outcome, "Success");
     let file = std::fs::read_to_string(directory.0.join("calls.jsonl")).expect("a file");
-    let lines: Vec<serde_json::Value> = file
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    assert_eq!(
-        lines,
-        calls
-            .iter()
-            .filter_map(|call| serde_json::to_value(call).ok())
-            .collect::<Vec<_>>()
-    );
+    let lines: Vec<serde_json::Value> = file.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert_eq!(lines, calls.iter().filter_map(|call| serde_json::to_value(call).ok()).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -288,9 +217,7 @@ async fn a_loop_without_a_pause_is_throttled() {
     // In so slow a world no token comes back while the test runs.
     let cloud = LocalCloud::start(config(&directory, 0.001)).await.expect("started");
 
-    let throttled = (0..200)
-        .map(|_| query(&cloud, GROUPS))
-        .find(|answer| answer.status != 200);
+    let throttled = (0..200).map(|_| query(&cloud, GROUPS)).find(|answer| answer.status != 200);
 
     assert!(throttled.is_some_and(|answer| answer.text().contains("<Code>Throttling</Code>")));
 }

@@ -51,13 +51,8 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     let group = &observation.group;
     counts.unlaunched = group.desired_capacity.min(group.max_size).saturating_sub(counts.active);
     counts.pending += counts.unlaunched;
-    counts.shortfall = observation
-        .target
-        .spare
-        .saturating_sub(counts.available + counts.pending);
-    counts.surplus = counts
-        .available
-        .saturating_sub(observation.target.hold.max(observation.target.spare));
+    counts.shortfall = observation.target.spare.saturating_sub(counts.available + counts.pending);
+    counts.surplus = counts.available.saturating_sub(observation.target.hold.max(observation.target.spare));
     counts
 }
 
@@ -121,27 +116,17 @@ pub fn plan_capacity(policy: &Policy, observation: &Observation) -> Plan {
         return plan;
     }
     if policy.scale_out_paused {
-        plan.waits
-            .push(format!("scale-out, which is paused: desired capacity would be {to}"));
+        plan.waits.push(format!("scale-out, which is paused: desired capacity would be {to}"));
         return plan;
     }
     let reason = match shortfall {
-        0 => format!(
-            "{} instances are active, and none ends because desired capacity is lower",
-            counts.active
-        ),
+        0 => format!("{} instances are active, and none ends because desired capacity is lower", counts.active),
         _ => format!(
             "{} available and {} pending, {} spare wanted by {}",
             counts.available, counts.pending, observation.target.spare, observation.target.source
         ),
     };
-    plan.step(
-        Action::RaiseDesired {
-            from: group.desired_capacity,
-            to,
-        },
-        reason,
-    );
+    plan.step(Action::RaiseDesired { from: group.desired_capacity, to }, reason);
     plan
 }
 
@@ -151,16 +136,12 @@ fn note_registrations(observation: &Observation, plan: &mut Plan) {
         // A tag that EC2 has not been asked about may be there already.
         if listed && instance.is_active() && instance.registered_at.is_none() && instance.ec2.is_some() {
             let boot = match instance.launched_at {
-                Some(launched_at) => format!(
-                    " {} after its launch",
-                    Spoken(observation.now.seconds_since(launched_at))
-                ),
+                Some(launched_at) => {
+                    format!(" {} after its launch", Spoken(observation.now.seconds_since(launched_at)))
+                }
                 None => String::new(),
             };
-            let action = Action::TagRegistered {
-                instance: instance.id.clone(),
-                at: observation.now,
-            };
+            let action = Action::TagRegistered { instance: instance.id.clone(), at: observation.now };
             plan.step(action, format!("Jicofo lists it{boot}"));
         }
     }
@@ -175,8 +156,7 @@ fn explain_waits(policy: &Policy, observation: &Observation, counts: &Counts, pl
         ));
     }
     if counts.unlaunched > 0 {
-        plan.waits
-            .push(format!("the group to launch {} instances", counts.unlaunched));
+        plan.waits.push(format!("the group to launch {} instances", counts.unlaunched));
     }
     if counts.overdue > 0 {
         plan.problems.push(format!(
@@ -186,7 +166,6 @@ fn explain_waits(policy: &Policy, observation: &Observation, counts: &Counts, pl
         ));
     }
     if let Signal::Lost { why, for_seconds } = &observation.signal {
-        plan.problems
-            .push(format!("no signal from Jicofo for {}: {why}", Spoken(*for_seconds)));
+        plan.problems.push(format!("no signal from Jicofo for {}: {why}", Spoken(*for_seconds)));
     }
 }

@@ -33,11 +33,7 @@ const PAUSED: &str = "what is paused does not happen";
 
 /// Holds a plan against the invariants; an error lists all that it would break.
 pub fn check_plan(policy: &Policy, observation: &Observation, plan: &Plan) -> Result<(), Vec<Violation>> {
-    let mut check = Check {
-        policy,
-        observation,
-        violations: Vec::new(),
-    };
+    let mut check = Check { policy, observation, violations: Vec::new() };
     check.instances(plan);
     check.sizes(plan);
     check.terminations(plan);
@@ -57,10 +53,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn require(&mut self, holds: bool, invariant: &'static str, detail: impl FnOnce() -> String) {
         if !holds {
-            self.violations.push(Violation {
-                invariant,
-                detail: detail(),
-            });
+            self.violations.push(Violation { invariant, detail: detail() });
         }
     }
 
@@ -72,13 +65,9 @@ impl Check<'_> {
         let mut ended = BTreeSet::new();
         for step in &plan.steps {
             let Some(id) = step.action.instance() else { continue };
-            self.require(self.find(id).is_some(), KNOWN, || {
-                format!("{} was not observed", step.action)
-            });
+            self.require(self.find(id).is_some(), KNOWN, || format!("{} was not observed", step.action));
             if matches!(step.action, Action::Terminate { .. } | Action::CompleteDrain { .. }) {
-                self.require(ended.insert(id.clone()), KNOWN, || {
-                    format!("{} stands twice", step.action)
-                });
+                self.require(ended.insert(id.clone()), KNOWN, || format!("{} stands twice", step.action));
             }
         }
     }
@@ -92,36 +81,25 @@ impl Check<'_> {
                 continue;
             };
             raises += 1;
-            let needed = group
-                .desired_capacity
-                .max(counts.active)
-                .saturating_add(counts.shortfall);
+            let needed = group.desired_capacity.max(counts.active).saturating_add(counts.shortfall);
             self.require(!self.policy.scale_out_paused, PAUSED, || step.action.to_string());
             self.require(from == group.desired_capacity && to > from, SIZES, || {
                 format!("{}, but desired is {}", step.action, group.desired_capacity)
             });
             self.require(to <= group.max_size && to <= needed, SIZES, || {
-                format!(
-                    "{}, over the maximum of {} or the need of {needed}",
-                    step.action, group.max_size
-                )
+                format!("{}, over the maximum of {} or the need of {needed}", step.action, group.max_size)
             });
         }
-        self.require(raises <= 1, SIZES, || {
-            format!("desired capacity is raised {raises} times")
-        });
+        self.require(raises <= 1, SIZES, || format!("desired capacity is raised {raises} times"));
     }
 
     fn terminations(&mut self, plan: &Plan) {
         let counts = count_pool(self.policy, self.observation);
         let group = self.observation.group;
         let (mut all, mut available, mut decrements) = (0u32, 0u32, 0u32);
+        let (mut repairs, mut replaced) = (0u32, 0u32);
         for step in &plan.steps {
-            let Action::Terminate {
-                instance: id,
-                decrement,
-            } = &step.action
-            else {
+            let Action::Terminate { instance: id, decrement } = &step.action else {
                 continue;
             };
             all += 1;
@@ -135,19 +113,17 @@ impl Check<'_> {
             };
             available += u32::from(instance.is_available());
             let in_service = instance.lifecycle == LifecycleState::InService;
-            self.require(in_service, EVIDENCE, || {
-                format!("{}, which is not in service", step.action)
-            });
+            self.require(in_service, EVIDENCE, || format!("{}, which is not in service", step.action));
             self.require(self.may_go(&instance), EVIDENCE, || {
-                format!(
-                    "{}, which is {:?} by Jicofo, and says {:?}",
-                    step.action, instance.jibri, instance.check
-                )
+                format!("{}, which is {:?} by Jicofo, and says {:?}", step.action, instance.jibri, instance.check)
             });
-            self.require(!decrement || instance.jibri == JibriStatus::Idle, SIZES, || {
-                format!("{}, though it is to be replaced", step.action)
-            });
+            let repair = instance.jibri != JibriStatus::Idle;
+            repairs += u32::from(repair);
+            replaced += u32::from(repair && !decrement);
         }
+        self.require(replaced >= counts.shortfall.min(repairs), SIZES, || {
+            format!("{replaced} of {repairs} repairs are to be replaced, and {} are missing", counts.shortfall)
+        });
         let cap = self.policy.terminations_per_tick;
         self.require(all <= cap, CAP, || format!("{all} terminations, {cap} are allowed"));
         self.require(available <= counts.surplus, HOLD, || {
@@ -160,16 +136,9 @@ impl Check<'_> {
                 group.desired_capacity, group.min_size
             )
         });
-        self.require(
-            decrements == 0 || desired >= counts.active.saturating_sub(all),
-            SIZES,
-            || {
-                format!(
-                    "{decrements} decrements from {} fall under what goes on running",
-                    group.desired_capacity
-                )
-            },
-        );
+        self.require(decrements == 0 || desired >= counts.active.saturating_sub(all), SIZES, || {
+            format!("{decrements} decrements from {} fall under what goes on running", group.desired_capacity)
+        });
     }
 
     /// What must be known of an instance before it may be terminated; its drain then proves the rest.
@@ -183,11 +152,8 @@ impl Check<'_> {
             }
             _ => None,
         });
-        let recorded_for = |limit: u64| {
-            instance
-                .recorded
-                .is_some_and(|recorded| now.seconds_since(recorded.since) >= limit)
-        };
+        let recorded_for =
+            |limit: u64| instance.recorded.is_some_and(|recorded| now.seconds_since(recorded.since) >= limit);
         match instance.jibri {
             JibriStatus::Unknown => false,
             JibriStatus::Idle => {
@@ -209,9 +175,7 @@ impl Check<'_> {
         for step in &plan.steps {
             let id = match &step.action {
                 Action::Heartbeat { instance } | Action::CompleteDrain { instance, .. } => {
-                    self.require(settled.insert(instance), ENDS, || {
-                        format!("{} comes after another end", step.action)
-                    });
+                    self.require(settled.insert(instance), ENDS, || format!("{} comes after another end", step.action));
                     instance
                 }
                 Action::SendDrain { instance } | Action::TagDraining { instance, .. } => instance,
@@ -231,10 +195,7 @@ impl Check<'_> {
         }
         for id in touched.difference(&settled) {
             let detail = format!("{id} gets neither a heartbeat nor an end");
-            self.violations.push(Violation {
-                invariant: ENDS,
-                detail,
-            });
+            self.violations.push(Violation { invariant: ENDS, detail });
         }
     }
 

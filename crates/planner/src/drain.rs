@@ -15,13 +15,7 @@ pub fn plan_drain(policy: &Policy, now: Timestamp, instance: &Instance) -> Plan 
     }
     let id = &instance.id;
     if let Some(evidence) = evidence_of_end(instance) {
-        plan.step(
-            Action::CompleteDrain {
-                instance: id.clone(),
-                result: DrainResult::Continue,
-            },
-            evidence,
-        );
+        plan.step(Action::CompleteDrain { instance: id.clone(), result: DrainResult::Continue }, evidence);
         return plan;
     }
     let since = instance.draining_since.unwrap_or(now);
@@ -29,28 +23,13 @@ pub fn plan_drain(policy: &Policy, now: Timestamp, instance: &Instance) -> Plan 
     if age_seconds > policy.drain_limit_seconds {
         let reason = format!("not drained after {}: {}", Spoken(age_seconds), describe(instance));
         plan.problems.push(format!("{id} is retained: {reason}"));
-        plan.step(
-            Action::CompleteDrain {
-                instance: id.clone(),
-                result: DrainResult::Abandon,
-            },
-            reason,
-        );
+        plan.step(Action::CompleteDrain { instance: id.clone(), result: DrainResult::Abandon }, reason);
         return plan;
     }
-    plan.step(
-        Action::Heartbeat { instance: id.clone() },
-        format!("drains for {}", Spoken(age_seconds)),
-    );
+    plan.step(Action::Heartbeat { instance: id.clone() }, format!("drains for {}", Spoken(age_seconds)));
     // Without EC2's answer the tag is not known, and writing it would set the clock back.
     if instance.draining_since.is_none() && instance.ec2.is_some() {
-        plan.step(
-            Action::TagDraining {
-                instance: id.clone(),
-                since,
-            },
-            "its drain begins",
-        );
+        plan.step(Action::TagDraining { instance: id.clone(), since }, "its drain begins");
     }
     match &instance.drain {
         Some(command) if command.outcome == CommandOutcome::InFlight && !is_lost(policy, now, command.sent_at) => {

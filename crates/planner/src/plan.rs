@@ -17,10 +17,7 @@ pub struct Plan {
 
 impl Plan {
     pub(crate) fn step(&mut self, action: Action, reason: impl Into<String>) {
-        self.steps.push(Step {
-            action,
-            reason: reason.into(),
-        });
+        self.steps.push(Step { action, reason: reason.into() });
     }
 }
 
@@ -135,35 +132,26 @@ impl fmt::Display for Action {
             Action::TagState { instance, recorded } => write!(formatter, "note that {instance} is {}", recorded.state),
             Action::Protect { instance } => write!(formatter, "protect {instance} from scale-in"),
             Action::Check { instance } => write!(formatter, "ask {instance} what it does"),
-            Action::Terminate {
-                instance,
-                decrement: true,
-            } => write!(formatter, "terminate {instance}, one fewer wanted"),
-            Action::Terminate {
-                instance,
-                decrement: false,
-            } => write!(formatter, "terminate {instance}, to be replaced"),
+            Action::Terminate { instance, decrement: true } => {
+                write!(formatter, "terminate {instance}, one fewer wanted")
+            }
+            Action::Terminate { instance, decrement: false } => {
+                write!(formatter, "terminate {instance}, to be replaced")
+            }
             Action::TagDraining { instance, .. } => write!(formatter, "note that {instance} drains"),
             Action::Heartbeat { instance } => write!(formatter, "keep {instance} waiting"),
             Action::SendDrain { instance } => write!(formatter, "tell {instance} to drain"),
-            Action::CompleteDrain {
-                instance,
-                result: DrainResult::Continue,
-            } => write!(formatter, "let {instance} end"),
-            Action::CompleteDrain {
-                instance,
-                result: DrainResult::Abandon,
-            } => write!(formatter, "retain {instance}"),
+            Action::CompleteDrain { instance, result: DrainResult::Continue } => {
+                write!(formatter, "let {instance} end")
+            }
+            Action::CompleteDrain { instance, result: DrainResult::Abandon } => write!(formatter, "retain {instance}"),
         }
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steps = self
-            .steps
-            .iter()
-            .map(|step| format!("{} ({})", step.action, step.reason));
+        let steps = self.steps.iter().map(|step| format!("{} ({})", step.action, step.reason));
         let waits = self.waits.iter().map(|wait| format!("waits for {wait}"));
         let problems = self.problems.iter().map(|problem| format!("PROBLEM: {problem}"));
         let lines: Vec<String> = steps.chain(waits).chain(problems).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     Action, CommandOutcome, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus, LifecycleState, Observation,
     Plan, Policy, Recorded, RecordedState, Signal,
-    capacity::{LaunchProgress, count_pool, launch_progress},
+    capacity::{Counts, LaunchProgress, count_pool, launch_progress},
     time::Spoken,
 };
 
@@ -19,18 +19,45 @@ pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
     protect_again(observation, &mut plan);
     report_strangers(observation, &mut plan);
     if let Signal::Lost { why, .. } = &observation.signal {
-        plan.waits
-            .push(format!("a signal from Jicofo, before anything is terminated: {why}"));
+        plan.waits.push(format!("a signal from Jicofo, before anything is terminated: {why}"));
         return plan;
     }
     if policy.scale_in_paused {
         plan.waits.push("scale-in, which is paused".into());
         return plan;
     }
-    let mut budget = policy.terminations_per_tick;
-    plan_repairs(policy, observation, &mut budget, &mut plan);
-    plan_victims(policy, observation, budget, &mut plan);
+    let counts = count_pool(policy, observation);
+    let mut room = Room {
+        terminations: policy.terminations_per_tick,
+        active: counts.active,
+        desired: observation.group.desired_capacity,
+        min_size: observation.group.min_size,
+    };
+    plan_repairs(policy, observation, &counts, &mut room, &mut plan);
+    plan_victims(policy, observation, &counts, &mut room, &mut plan);
     plan
+}
+
+/// What this tick may still do.
+struct Room {
+    terminations: u32,
+    active: u32,
+    desired: u32,
+    min_size: u32,
+}
+
+impl Room {
+    /// Above desired capacity (somebody has lowered it) an instance goes without taking desired along.
+    fn follows(&self) -> bool {
+        self.active <= self.desired
+    }
+
+    fn terminate(&mut self, plan: &mut Plan, instance: &Instance, decrement: bool, reason: String) {
+        self.terminations -= 1;
+        self.active -= 1;
+        self.desired -= u32::from(decrement);
+        plan.step(Action::Terminate { instance: instance.id.clone(), decrement }, reason);
+    }
 }
 
 /// Whether two readings agree: the tag says since when, and a recording in between has broken it.
@@ -59,17 +86,8 @@ fn note_states(observation: &Observation, plan: &mut Plan) {
                 Some(before) => format!("it was {before}"),
                 None => "first reading".into(),
             };
-            let recorded = Recorded {
-                state,
-                since: observation.now,
-            };
-            plan.step(
-                Action::TagState {
-                    instance: instance.id.clone(),
-                    recorded,
-                },
-                reason,
-            );
+            let recorded = Recorded { state, since: observation.now };
+            plan.step(Action::TagState { instance: instance.id.clone(), recorded }, reason);
         }
     }
 }
@@ -77,26 +95,17 @@ fn note_states(observation: &Observation, plan: &mut Plan) {
 fn protect_again(observation: &Observation, plan: &mut Plan) {
     for instance in &observation.instances {
         if instance.lifecycle == LifecycleState::InService && !instance.protected {
-            let action = Action::Protect {
-                instance: instance.id.clone(),
-            };
-            plan.step(
-                action,
-                "an instance without protection could be ended by anything that lowers desired capacity",
-            );
+            let action = Action::Protect { instance: instance.id.clone() };
+            plan.step(action, "an instance without protection could be ended by anything that lowers desired capacity");
         }
     }
 }
 
 fn report_strangers(observation: &Observation, plan: &mut Plan) {
     // An id is a stale entry, gone in a moment, or another group's; anything else is a name that somebody chose.
-    let (ids, names): (Vec<_>, Vec<_>) = observation
-        .strangers
-        .iter()
-        .partition(|nickname| nickname.starts_with("i-"));
+    let (ids, names): (Vec<_>, Vec<_>) = observation.strangers.iter().partition(|nickname| nickname.starts_with("i-"));
     if !ids.is_empty() {
-        plan.waits
-            .push(format!("Jicofo to forget {}, not of this group", enumerate(&ids)));
+        plan.waits.push(format!("Jicofo to forget {}, not of this group", enumerate(&ids)));
     }
     if !names.is_empty() {
         plan.problems.push(format!(
@@ -108,42 +117,26 @@ fn report_strangers(observation: &Observation, plan: &mut Plan) {
 
 fn enumerate(names: &[&String]) -> String {
     const SHOWN: usize = 5;
-    let shown = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| name.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
+    let shown = names.iter().take(SHOWN).map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     match names.len() {
         0..=SHOWN => shown,
         all => format!("{shown} and {} more", all - SHOWN),
     }
 }
 
-fn plan_repairs(policy: &Policy, observation: &Observation, budget: &mut u32, plan: &mut Plan) {
-    for instance in observation
-        .instances
-        .iter()
-        .filter(|instance| instance.lifecycle == LifecycleState::InService)
-    {
-        let Some(reason) = reason_to_replace(policy, observation, instance, plan) else {
+/// Scale-out has made up for whoever is of no use, mostly: then desired capacity sinks with it, and the group launches
+/// another only where one is still missing.
+fn plan_repairs(policy: &Policy, observation: &Observation, counts: &Counts, room: &mut Room, plan: &mut Plan) {
+    let mut shortfall = counts.shortfall;
+    for instance in observation.instances.iter().filter(|instance| instance.lifecycle == LifecycleState::InService) {
+        let Some(reason) = reason_to_replace(policy, observation, instance, plan) else { continue };
+        if room.terminations == 0 {
+            plan.waits.push(format!("the next tick, to end {}: {reason}", instance.id));
             continue;
-        };
-        match *budget {
-            0 => plan
-                .waits
-                .push(format!("the next tick, to replace {}: {reason}", instance.id)),
-            _ => {
-                *budget -= 1;
-                plan.step(
-                    Action::Terminate {
-                        instance: instance.id.clone(),
-                        decrement: false,
-                    },
-                    reason,
-                );
-            }
         }
+        let decrement = shortfall == 0 && room.follows() && room.desired > room.min_size;
+        shortfall = shortfall.saturating_sub(u32::from(!decrement));
+        room.terminate(plan, instance, decrement, reason);
     }
 }
 
@@ -159,16 +152,12 @@ fn reason_to_replace(
         JibriStatus::Missing => match launch_progress(policy, observation, instance) {
             LaunchProgress::Pending => None,
             LaunchProgress::Overdue if names_are_wrong(observation) => {
-                plan.waits.push(format!(
-                    "{} to be known by its instance id: JIBRI_INSTANCE_ID",
-                    instance.id
-                ));
+                plan.waits.push(format!("{} to be known by its instance id: JIBRI_INSTANCE_ID", instance.id));
                 None
             }
-            LaunchProgress::Overdue => Some(format!(
-                "it has not registered within {} of its launch",
-                Spoken(policy.boot_grace_seconds)
-            )),
+            LaunchProgress::Overdue => {
+                Some(format!("it has not registered within {} of its launch", Spoken(policy.boot_grace_seconds)))
+            }
             LaunchProgress::Done => {
                 let missing_seconds = now.seconds_since(state_since(instance, RecordedState::Missing)?);
                 (missing_seconds > policy.boot_grace_seconds)
@@ -186,18 +175,13 @@ fn reason_to_replace(
 
 /// Whether the Jibris call themselves something other than their instance ids: then nobody can have registered.
 fn names_are_wrong(observation: &Observation) -> bool {
-    let nobody_registered = observation
-        .instances
-        .iter()
-        .all(|instance| instance.registered_at.is_none());
+    let nobody_registered = observation.instances.iter().all(|instance| instance.registered_at.is_none());
     nobody_registered && observation.strangers.iter().any(|nickname| !nickname.starts_with("i-"))
 }
 
 /// Jicofo shows an EXPIRED Jibri as busy for ever: who is busy beyond belief is asked. A recording is never cut.
 fn suspect_busy(policy: &Policy, observation: &Observation, instance: &Instance, plan: &mut Plan) -> Option<String> {
-    let busy_seconds = observation
-        .now
-        .seconds_since(state_since(instance, RecordedState::Busy)?);
+    let busy_seconds = observation.now.seconds_since(state_since(instance, RecordedState::Busy)?);
     if busy_seconds <= policy.busy_suspicion_seconds {
         return None;
     }
@@ -217,12 +201,7 @@ fn suspect_busy(policy: &Policy, observation: &Observation, instance: &Instance,
         Evidence::Awaited => plan.waits.push(format!("the check of {}", instance.id)),
         Evidence::None => {
             let reason = format!("Jicofo says that it is busy for {}", Spoken(busy_seconds));
-            plan.step(
-                Action::Check {
-                    instance: instance.id.clone(),
-                },
-                reason,
-            );
+            plan.step(Action::Check { instance: instance.id.clone() }, reason);
         }
         Evidence::Failed(why) => plan.problems.push(format!(
             "{} is busy for {}, and cannot be asked: {why}",
@@ -233,39 +212,28 @@ fn suspect_busy(policy: &Policy, observation: &Observation, instance: &Instance,
     None
 }
 
-fn plan_victims(policy: &Policy, observation: &Observation, budget: u32, plan: &mut Plan) {
-    let group = &observation.group;
-    let counts = count_pool(policy, observation);
-    if counts.surplus == 0 {
-        return;
-    }
-    let repaired: BTreeSet<InstanceId> = plan
+fn plan_victims(policy: &Policy, observation: &Observation, counts: &Counts, room: &mut Room, plan: &mut Plan) {
+    let ended: BTreeSet<InstanceId> = plan
         .steps
         .iter()
         .filter(|step| matches!(step.action, Action::Terminate { .. }))
         .filter_map(|step| step.action.instance().cloned())
         .collect();
-    let mut active = counts
-        .active
-        .saturating_sub(u32::try_from(repaired.len()).unwrap_or(u32::MAX));
-    let mut desired = group.desired_capacity;
-    let mut left = counts.surplus.min(budget);
-    for instance in order_candidates(policy, observation, &repaired) {
+    let mut left = counts.surplus.min(room.terminations);
+    for instance in order_candidates(policy, observation, &ended) {
         if left == 0 {
             break;
         }
-        // Above desired capacity (somebody lowered it) an instance goes without taking desired along.
-        let decrement = active <= desired;
-        if decrement && desired <= group.min_size {
+        let decrement = room.follows();
+        if decrement && room.desired <= room.min_size {
             plan.waits.push(format!(
-                "the group's minimum of {}: {} Jibris more than wanted are available",
-                group.min_size, left
+                "the group's minimum of {}: {left} Jibris more than wanted are available",
+                room.min_size
             ));
             break;
         }
-        let idle_seconds = observation
-            .now
-            .seconds_since(state_since(instance, RecordedState::Idle).unwrap_or(observation.now));
+        let idle_seconds =
+            observation.now.seconds_since(state_since(instance, RecordedState::Idle).unwrap_or(observation.now));
         let idle = format!(
             "idle for {}, {} available, {} to be held by {}",
             Spoken(idle_seconds),
@@ -275,29 +243,15 @@ fn plan_victims(policy: &Policy, observation: &Observation, budget: u32, plan: &
         );
         match evidence(policy, observation, instance) {
             Evidence::Says(JibriProcess::Idle(HealthStatus::Healthy)) => {
-                plan.step(
-                    Action::Terminate {
-                        instance: instance.id.clone(),
-                        decrement,
-                    },
-                    idle,
-                );
-                active -= 1;
-                desired -= u32::from(decrement);
+                room.terminate(plan, instance, decrement, idle);
             }
             Evidence::Says(_) => continue,
             Evidence::Failed(why) => {
-                plan.waits
-                    .push(format!("a check of {} that succeeds: {why}", instance.id));
+                plan.waits.push(format!("a check of {} that succeeds: {why}", instance.id));
                 continue;
             }
             Evidence::Awaited => plan.waits.push(format!("the check of {}", instance.id)),
-            Evidence::None => plan.step(
-                Action::Check {
-                    instance: instance.id.clone(),
-                },
-                idle,
-            ),
+            Evidence::None => plan.step(Action::Check { instance: instance.id.clone() }, idle),
         }
         left -= 1;
     }
@@ -307,7 +261,7 @@ fn plan_victims(policy: &Policy, observation: &Observation, budget: u32, plan: &
 fn order_candidates<'a>(
     policy: &Policy,
     observation: &'a Observation,
-    repaired: &BTreeSet<InstanceId>,
+    ended: &BTreeSet<InstanceId>,
 ) -> Vec<&'a Instance> {
     let mut candidates: Vec<&Instance> = observation
         .instances
@@ -319,7 +273,7 @@ fn order_candidates<'a>(
         })
         .collect();
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
-    let stays = |instance: &&Instance| instance.is_active() && !repaired.contains(&instance.id);
+    let stays = |instance: &&Instance| instance.is_active() && !ended.contains(&instance.id);
     for instance in observation.instances.iter().filter(stays) {
         *zones.entry(&instance.zone).or_default() += 1;
     }
@@ -327,12 +281,7 @@ fn order_candidates<'a>(
     while !candidates.is_empty() {
         let key = |instance: &&Instance| {
             let zone = std::cmp::Reverse(zones.get(instance.zone.as_str()).copied().unwrap_or(0));
-            (
-                !instance.outdated,
-                zone,
-                state_since(instance, RecordedState::Idle),
-                instance.id.clone(),
-            )
+            (!instance.outdated, zone, state_since(instance, RecordedState::Idle), instance.id.clone())
         };
         let Some(next) = (0..candidates.len()).min_by_key(|&index| key(&candidates[index])) else {
             break;

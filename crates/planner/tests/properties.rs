@@ -24,11 +24,7 @@ fn processes() -> impl Strategy<Value = JibriProcess> {
 
 fn commands() -> impl Strategy<Value = Option<Command>> {
     let reports = (processes(), 0u32..3, 0u32..3).prop_map(|(process, recordings_pending, recordings_failed)| {
-        CommandOutcome::Reported(InstanceReport {
-            process,
-            recordings_pending,
-            recordings_failed,
-        })
+        CommandOutcome::Reported(InstanceReport { process, recordings_pending, recordings_failed })
     });
     let outcomes = prop_oneof![
         3 => reports,
@@ -71,13 +67,7 @@ fn instances() -> impl Strategy<Value = Instance> {
         1 => Just(Some(Ec2State::Terminated)),
     ];
     let about = (lifecycles, statuses, ec2, "[abc]", any::<bool>(), any::<bool>());
-    let times = (
-        of(moments()),
-        of(moments()),
-        recorded,
-        weighted(0.8, moments()),
-        of(moments()),
-    );
+    let times = (of(moments()), of(moments()), recorded, weighted(0.8, moments()), of(moments()));
     (about, times, commands(), commands()).prop_map(|(about, times, check, drain)| Instance {
         id: InstanceId::new(""),
         lifecycle: about.0,
@@ -100,39 +90,17 @@ fn observations() -> impl Strategy<Value = Observation> {
     let signals = prop_oneof![4 => Just(Signal::Fresh), 1 => (0u64..120).prop_map(lost)];
     let sizes = (0u32..10, 0u32..20, 0u32..30);
     let strangers = proptest::collection::vec("(i-|jibri-)[0-9]", 0..3);
-    (
-        proptest::collection::vec(instances(), 0..24),
-        signals,
-        sizes,
-        (0u32..12, 0u32..6),
-        strangers,
+    (proptest::collection::vec(instances(), 0..24), signals, sizes, (0u32..12, 0u32..6), strangers).prop_map(
+        |(mut instances, signal, (min_size, range, desired), (spare, more), strangers)| {
+            for (number, instance) in instances.iter_mut().enumerate() {
+                instance.id = InstanceId::new(format!("i-{number:03}"));
+            }
+            let max_size = min_size + range;
+            let group = Group { min_size, max_size, desired_capacity: desired.clamp(min_size, max_size) };
+            let target = Target { spare, hold: spare + more, source: "a test".into() };
+            Observation { now: NOW, group, instances, signal, strangers, target }
+        },
     )
-        .prop_map(
-            |(mut instances, signal, (min_size, range, desired), (spare, more), strangers)| {
-                for (number, instance) in instances.iter_mut().enumerate() {
-                    instance.id = InstanceId::new(format!("i-{number:03}"));
-                }
-                let max_size = min_size + range;
-                let group = Group {
-                    min_size,
-                    max_size,
-                    desired_capacity: desired.clamp(min_size, max_size),
-                };
-                let target = Target {
-                    spare,
-                    hold: spare + more,
-                    source: "a test".into(),
-                };
-                Observation {
-                    now: NOW,
-                    group,
-                    instances,
-                    signal,
-                    strangers,
-                    target,
-                }
-            },
-        )
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
@@ -164,17 +132,8 @@ fn config() -> ProptestConfig {
         RngSeed::Random => RngSeed::Fixed(20_261_123),
         fixed => fixed,
     };
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
-        asked.cases
-    } else {
-        2000
-    };
-    ProptestConfig {
-        cases,
-        rng_seed,
-        failure_persistence: None,
-        ..asked
-    }
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { 2000 };
+    ProptestConfig { cases, rng_seed, failure_persistence: None, ..asked }
 }
 
 proptest! {

@@ -100,11 +100,7 @@ impl Client {
                 "ParameterNotFound" => CallErrorKind::ParameterNotFound,
                 _ => CallErrorKind::Other,
             };
-            CallError {
-                operation: operation.to_owned(),
-                kind,
-                message: error.to_string(),
-            }
+            CallError { operation: operation.to_owned(), kind, message: error.to_string() }
         })
     }
 }
@@ -112,16 +108,10 @@ impl Client {
 impl CloudReader for Client {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
         const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
-        let found = self
-            .call(OPERATION, |world| world.describe_auto_scaling_groups(&self.group))
-            .await?;
+        let found = self.call(OPERATION, |world| world.describe_auto_scaling_groups(&self.group)).await?;
         let Some(group) = found else {
             let message = format!("there is no group {:?}", self.group);
-            return Err(CallError {
-                operation: OPERATION.into(),
-                kind: CallErrorKind::Other,
-                message,
-            });
+            return Err(CallError { operation: OPERATION.into(), kind: CallErrorKind::Other, message });
         };
         let members = group.instances.iter().map(|instance| GroupMember {
             id: InstanceId::new(&*instance.id),
@@ -130,23 +120,13 @@ impl CloudReader for Client {
             protected: instance.protected,
             outdated: instance.launch_template_version != group.launch_template_version,
         });
-        let sizes = Group {
-            min_size: group.min_size,
-            max_size: group.max_size,
-            desired_capacity: group.desired_capacity,
-        };
-        Ok(GroupDescription {
-            sizes,
-            members: members.collect(),
-        })
+        let sizes =
+            Group { min_size: group.min_size, max_size: group.max_size, desired_capacity: group.desired_capacity };
+        Ok(GroupDescription { sizes, members: members.collect() })
     }
 
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
-        let found = self
-            .call("ec2:DescribeInstances", |world| {
-                world.describe_instances_of_group(&self.group)
-            })
-            .await?;
+        let found = self.call("ec2:DescribeInstances", |world| world.describe_instances_of_group(&self.group)).await?;
         let described = found.into_iter().map(|instance| InstanceDescription {
             id: InstanceId::new(instance.id),
             state: match instance.state {
@@ -155,20 +135,14 @@ impl CloudReader for Client {
                 _ => Ec2State::Exists,
             },
             launched_at: seconds(instance.launched_at),
-            tags: instance
-                .tags
-                .into_iter()
-                .filter(|(key, _)| key.starts_with(controller::tags::PREFIX))
-                .collect(),
+            tags: instance.tags.into_iter().filter(|(key, _)| key.starts_with(controller::tags::PREFIX)).collect(),
         });
         Ok(described.collect())
     }
 
     async fn describe_failed_launches(&self) -> Result<Vec<String>, CallError> {
         let activities = self
-            .call("autoscaling:DescribeScalingActivities", |world| {
-                world.describe_scaling_activities(&self.group)
-            })
+            .call("autoscaling:DescribeScalingActivities", |world| world.describe_scaling_activities(&self.group))
             .await?;
         Ok(activities
             .into_iter()
@@ -180,9 +154,7 @@ impl CloudReader for Client {
     async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError> {
         let name = self.document(document);
         let commands = self
-            .call("ssm:ListCommandInvocations", |world| {
-                world.list_command_invocations(name, since.0 * 1000)
-            })
+            .call("ssm:ListCommandInvocations", |world| world.list_command_invocations(name, since.0 * 1000))
             .await?;
         let sent = commands.into_iter().map(|command| SentCommand {
             instance: InstanceId::new(command.instance),
@@ -204,17 +176,13 @@ impl CloudReader for Client {
 
 impl CloudWriter for Client {
     async fn set_desired_capacity(&self, desired: u32) -> Result<(), CallError> {
-        self.call("autoscaling:SetDesiredCapacity", |world| {
-            world.set_desired_capacity(&self.group, desired, false)
-        })
-        .await
+        self.call("autoscaling:SetDesiredCapacity", |world| world.set_desired_capacity(&self.group, desired, false))
+            .await
     }
 
     async fn terminate(&self, instance: &InstanceId, decrement: bool) -> Result<(), CallError> {
         self.call("autoscaling:TerminateInstanceInAutoScalingGroup", |world| {
-            world
-                .terminate_instance_in_auto_scaling_group(instance.as_str(), decrement)
-                .map(|_| ())
+            world.terminate_instance_in_auto_scaling_group(instance.as_str(), decrement).map(|_| ())
         })
         .await
     }
@@ -250,8 +218,7 @@ impl CloudWriter for Client {
 
     async fn tag(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
         let tags = [(key.to_owned(), value.to_owned())];
-        self.call("ec2:CreateTags", |world| world.create_tags(&names(instances), &tags))
-            .await
+        self.call("ec2:CreateTags", |world| world.create_tags(&names(instances), &tags)).await
     }
 
     /// One that SSM does not know keeps no other from its command, as in the adapter for AWS.
@@ -287,8 +254,7 @@ impl CloudWriter for Client {
                 at: metric.at.0 * 1000,
             })
             .collect();
-        self.call("cloudwatch:PutMetricData", |world| world.put_metric_data(&data))
-            .await
+        self.call("cloudwatch:PutMetricData", |world| world.put_metric_data(&data)).await
     }
 }
 
@@ -299,11 +265,7 @@ impl JicofoReader for Client {
         self.half_latency().await;
         let failed = |message: &str| {
             let operation = "GET /stats".to_owned();
-            Err(CallError {
-                operation,
-                kind: CallErrorKind::Other,
-                message: message.to_owned(),
-            })
+            Err(CallError { operation, kind: CallErrorKind::Other, message: message.to_owned() })
         };
         vec![match answer {
             JicofoAnswer::Answers(view) => Ok(reading(view)),

@@ -81,18 +81,11 @@ fn main() -> anyhow::Result<()> {
 
 fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let demand = read_demand(arguments)?;
-    let (Some(first), Some(last)) = (demand.first(), demand.last()) else {
-        bail!("the demand is empty")
-    };
+    let (Some(first), Some(last)) = (demand.first(), demand.last()) else { bail!("the demand is empty") };
     // A day before, to settle; a day after, to drain.
     let start = first.at.div_euclid(DAY_MS) * DAY_MS;
     let end = last.at.max(first.at) + DAY_MS;
-    let config = WorldConfig {
-        seed: arguments.seed,
-        start,
-        demand,
-        ..WorldConfig::default()
-    };
+    let config = WorldConfig { seed: arguments.seed, start, demand, ..WorldConfig::default() };
     let settings = read_settings(&config)?;
     let mut runner = Runner::new(config, settings, InvocationFaults::default(), arguments.seed)
         .map_err(|problem| anyhow!("the world is impossible: {problem}"))?;
@@ -101,11 +94,7 @@ fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     while day < end {
         day = (day + 7 * DAY_MS).min(end);
         runner.run_until(day);
-        eprintln!(
-            "simulated {} of {} days",
-            (day - start) / DAY_MS,
-            (end - start) / DAY_MS
-        );
+        eprintln!("simulated {} of {} days", (day - start) / DAY_MS, (end - start) / DAY_MS);
     }
     eprintln!("in {:.1} s", began.elapsed().as_secs_f64());
     if let Some(path) = &arguments.log {
@@ -124,16 +113,8 @@ fn run(arguments: &RunArguments) -> anyhow::Result<()> {
 fn read_demand(arguments: &RunArguments) -> anyhow::Result<Vec<Request>> {
     let Some(path) = &arguments.trace else {
         let start = WorldConfig::default().start;
-        let office = Office {
-            recordings_per_weekday: arguments.recordings,
-            ..Office::default()
-        };
-        return Ok(generate(
-            office,
-            start,
-            start + Milliseconds::from(arguments.days) * DAY_MS,
-            arguments.seed,
-        ));
+        let office = Office { recordings_per_weekday: arguments.recordings, ..Office::default() };
+        return Ok(generate(office, start, start + Milliseconds::from(arguments.days) * DAY_MS, arguments.seed));
     };
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     read_trace(BufReader::new(file)).with_context(|| format!("{} is no trace", path.display()))

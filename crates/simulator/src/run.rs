@@ -179,11 +179,7 @@ impl Runner {
         self.counts.started += 1;
         let now = self.world.borrow().now();
         let killed_at = self.rng.chance(self.faults.killed).then(|| {
-            let longest = if function == Function::Availability {
-                60_000
-            } else {
-                self.faults.call_latency_ms * 8
-            };
+            let longest = if function == Function::Availability { 60_000 } else { self.faults.call_latency_ms * 8 };
             now + Milliseconds::try_from(self.rng.below(longest + 1)).unwrap_or(0)
         });
         let rng = Rng::new(self.rng.next_u64());
@@ -192,24 +188,14 @@ impl Runner {
         wake_at.set(now);
         let settings = Rc::clone(&self.settings);
         let writer = (!settings.dry_run).then(|| client.clone());
-        let ports = Ports {
-            reader: client.clone(),
-            writer,
-            jicofo: client.clone(),
-            clock: client,
-        };
+        let ports = Ports { reader: client.clone(), writer, jicofo: client.clone(), clock: client };
         let deadline = Timestamp(now / 1000 + 58);
         let future: Pin<Box<dyn Future<Output = Result<(), TickError>>>> = match function {
             Function::Availability => Box::pin(async move { availability::run(&settings, &ports, deadline).await }),
             Function::ScaleIn => Box::pin(async move { scale_in::run(&settings, &ports).await }),
             Function::Drain => Box::pin(async move { drain::run(&settings, &ports, only.as_ref()).await }),
         };
-        self.running.push(Invocation {
-            function,
-            future,
-            wake_at,
-            killed_at,
-        });
+        self.running.push(Invocation { function, future, wake_at, killed_at });
     }
 
     /// Polls every invocation that wants to go on, in the order in which they began.

@@ -14,10 +14,7 @@ fn a_launch_passes_through_its_states_in_order() {
 
     wait(&mut world, 15 * SECOND);
     assert_eq!(states(&mut world), ["InService"]);
-    assert!(
-        jicofo(&mut world).brewery.is_empty(),
-        "in service is long before registered"
-    );
+    assert!(jicofo(&mut world).brewery.is_empty(), "in service is long before registered");
 
     wait(&mut world, 45 * SECOND);
     let id = ids(&mut world).remove(0);
@@ -52,17 +49,10 @@ fn ec2_lists_a_launch_a_moment_after_the_group_and_the_end_for_an_hour() {
 fn launches_spread_over_the_zones() {
     let mut world = begin(group_of(6));
     world.advance_to(START);
-    let mut zones: Vec<String> = group(&mut world)
-        .instances
-        .into_iter()
-        .map(|member| member.zone)
-        .collect();
+    let mut zones: Vec<String> = group(&mut world).instances.into_iter().map(|member| member.zone).collect();
     zones.sort();
     let each = WorldConfig::default().zones;
-    assert_eq!(
-        zones,
-        each.iter().flat_map(|zone| [zone.clone(), zone.clone()]).collect::<Vec<_>>()
-    );
+    assert_eq!(zones, each.iter().flat_map(|zone| [zone.clone(), zone.clone()]).collect::<Vec<_>>());
 }
 
 #[test]
@@ -115,10 +105,7 @@ fn without_protection_a_lowered_desired_capacity_ends_the_oldest_of_the_fullest_
     world.cause(Incident::RemoveProtection);
     world.set_desired_capacity(GROUP, 3, false).unwrap();
     wait(&mut world, 2 * SECOND);
-    assert_eq!(
-        states(&mut world),
-        ["Terminating:Wait", "InService", "InService", "InService"]
-    );
+    assert_eq!(states(&mut world), ["Terminating:Wait", "InService", "InService", "InService"]);
 }
 
 #[test]
@@ -130,11 +117,7 @@ fn an_outdated_template_goes_before_age() {
     world.publish_launch_template();
     world.set_desired_capacity(GROUP, 2, false).unwrap();
     wait(&mut world, MINUTE);
-    let versions: Vec<u32> = group(&mut world)
-        .instances
-        .iter()
-        .map(|member| member.launch_template_version)
-        .collect();
+    let versions: Vec<u32> = group(&mut world).instances.iter().map(|member| member.launch_template_version).collect();
     assert_eq!(versions, [1, 2]);
     world.cause(Incident::RemoveProtection);
     world.set_desired_capacity(GROUP, 1, false).unwrap();
@@ -222,10 +205,7 @@ fn protection_takes_fifty_ids_and_all_of_them_in_service() {
     terminate(&mut world, &all[0], true).unwrap();
     wait(&mut world, 2 * SECOND);
     assert!(world.set_instance_protection(GROUP, &all[..2], true).is_err());
-    assert!(
-        !member(&mut world, &all[1]).unwrap().protected,
-        "one that is leaving fails all"
-    );
+    assert!(!member(&mut world, &all[1]).unwrap().protected, "one that is leaving fails all");
 }
 
 #[test]

@@ -18,10 +18,7 @@ fn draining(config: WorldConfig) -> (World, String) {
 }
 
 fn machine_ended(world: &World, id: &str) -> bool {
-    times(
-        world,
-        |happening| matches!(happening, Happening::Ended { instance } if instance == id),
-    ) > 0
+    times(world, |happening| matches!(happening, Happening::Ended { instance } if instance == id)) > 0
 }
 
 #[test]
@@ -121,17 +118,10 @@ fn an_abandoned_drain_is_retained_where_the_group_says_so() {
     let (mut world, id) = draining(group_of(1));
     complete(&mut world, &id, "ABANDON").unwrap();
     wait(&mut world, 24 * HOUR);
-    assert_eq!(
-        member(&mut world, &id).unwrap().lifecycle_state,
-        "Terminating:Retained"
-    );
+    assert_eq!(member(&mut world, &id).unwrap().lifecycle_state, "Terminating:Retained");
     assert!(!machine_ended(&world, &id));
     let snapshot = world.snapshot();
-    assert_eq!(
-        (snapshot.retained, snapshot.machines, snapshot.desired),
-        (1, 1, 0),
-        "it is billed, and no capacity"
-    );
+    assert_eq!((snapshot.retained, snapshot.machines, snapshot.desired), (1, 1, 0), "it is billed, and no capacity");
 }
 
 #[test]
@@ -155,10 +145,7 @@ fn only_an_active_lifecycle_action_is_completed_or_kept_waiting() {
     }
     let unknown = world.complete_lifecycle_action(GROUP, "another-hook", &id, "CONTINUE");
     assert!(unknown.unwrap_err().message.contains(NO_ACTION));
-    assert_eq!(
-        complete(&mut world, &id, "continue").unwrap_err().code,
-        "ValidationError"
-    );
+    assert_eq!(complete(&mut world, &id, "continue").unwrap_err().code, "ValidationError");
     assert_eq!(states(&mut world), ["Terminating:Wait", "InService"]);
 }
 
@@ -184,11 +171,7 @@ fn a_machine_that_ends_by_hand_cuts_its_recording_and_is_replaced_through_its_ho
     assert_eq!(world.summary().recordings_cut, 1);
     assert!(world.jibri_health(&id).is_none());
     let seen = member(&mut world, &id).unwrap();
-    assert_eq!(
-        (seen.lifecycle_state, seen.health_status),
-        ("InService", "Unhealthy"),
-        "the group has not noticed yet"
-    );
+    assert_eq!((seen.lifecycle_state, seen.health_status), ("InService", "Unhealthy"), "the group has not noticed yet");
 
     wait(&mut world, 2 * MINUTE);
     assert_eq!(member(&mut world, &id).unwrap().lifecycle_state, "Terminating:Wait");

@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use simulator::world::{
-    AlarmConfig, AlarmState, Happening, MetricView, Milliseconds, MissingData, NAMESPACE, PolicyConfig, Statistic, Step,
-    World, WorldConfig,
+    AlarmConfig, AlarmState, Happening, MetricView, Milliseconds, MissingData, NAMESPACE, PolicyConfig, Statistic,
+    Step, World, WorldConfig,
 };
 
 const ALARM: &str = "shortfall";
@@ -28,50 +28,23 @@ fn alarm(policy: Option<&str>) -> AlarmConfig {
 }
 
 fn simple(cooldown_seconds: u32) -> PolicyConfig {
-    PolicyConfig::Simple {
-        name: "add-one".into(),
-        adjustment: 1,
-        cooldown_seconds,
-    }
+    PolicyConfig::Simple { name: "add-one".into(), adjustment: 1, cooldown_seconds }
 }
 
 /// Adds what is missing, up to two.
 fn step(warmup_seconds: u32) -> PolicyConfig {
-    let steps = vec![
-        Step {
-            lower: 0.0,
-            upper: Some(1.0),
-            adjustment: 1,
-        },
-        Step {
-            lower: 1.0,
-            upper: None,
-            adjustment: 2,
-        },
-    ];
-    PolicyConfig::Step {
-        name: "close-the-gap".into(),
-        steps,
-        warmup_seconds,
-    }
+    let steps =
+        vec![Step { lower: 0.0, upper: Some(1.0), adjustment: 1 }, Step { lower: 1.0, upper: None, adjustment: 2 }];
+    PolicyConfig::Step { name: "close-the-gap".into(), steps, warmup_seconds }
 }
 
 /// A group of so many, with this policy on its alarm.
 fn scaled_by(policy: PolicyConfig, desired_capacity: u32) -> WorldConfig {
-    WorldConfig {
-        alarms: vec![alarm(Some(policy.name()))],
-        policies: vec![policy],
-        ..group_of(desired_capacity)
-    }
+    WorldConfig { alarms: vec![alarm(Some(policy.name()))], policies: vec![policy], ..group_of(desired_capacity) }
 }
 
 fn put(world: &mut World, value: f64) {
-    let metric = MetricView {
-        namespace: NAMESPACE.into(),
-        name: METRIC.into(),
-        value,
-        at: world.now(),
-    };
+    let metric = MetricView { namespace: NAMESPACE.into(), name: METRIC.into(), value, at: world.now() };
     world.put_metric_data(&[metric]).unwrap();
 }
 
@@ -89,18 +62,12 @@ fn state(world: &World) -> AlarmState {
 }
 
 fn refusals(world: &World, reason: &str) -> usize {
-    times(
-        world,
-        |happening| matches!(happening, Happening::PolicyIdle { why, .. } if why.contains(reason)),
-    )
+    times(world, |happening| matches!(happening, Happening::PolicyIdle { why, .. } if why.contains(reason)))
 }
 
 #[test]
 fn an_alarm_follows_its_metric() {
-    let mut world = begin(WorldConfig {
-        alarms: vec![alarm(None)],
-        ..group_of(0)
-    });
+    let mut world = begin(WorldConfig { alarms: vec![alarm(None)], ..group_of(0) });
     assert_eq!(state(&world), AlarmState::InsufficientData);
     report(&mut world, 0.0, 2 * MINUTE);
     assert_eq!(state(&world), AlarmState::Ok);
@@ -113,15 +80,8 @@ fn an_alarm_follows_its_metric() {
 
 #[test]
 fn an_alarm_waits_for_as_many_datapoints_as_it_is_told() {
-    let patient = AlarmConfig {
-        evaluation_periods: 3,
-        datapoints_to_alarm: 2,
-        ..alarm(None)
-    };
-    let mut world = begin(WorldConfig {
-        alarms: vec![patient],
-        ..group_of(0)
-    });
+    let patient = AlarmConfig { evaluation_periods: 3, datapoints_to_alarm: 2, ..alarm(None) };
+    let mut world = begin(WorldConfig { alarms: vec![patient], ..group_of(0) });
     report(&mut world, 0.0, 3 * MINUTE);
     report(&mut world, 1.0, MINUTE);
     assert_eq!(state(&world), AlarmState::Ok, "one of three");
@@ -132,22 +92,12 @@ fn an_alarm_waits_for_as_many_datapoints_as_it_is_told() {
 
 #[test]
 fn each_statistic_sums_a_period_up_in_its_own_way() {
-    let cases = [
-        (Statistic::Maximum, 3.0),
-        (Statistic::Minimum, 1.0),
-        (Statistic::Average, 2.0),
-        (Statistic::Sum, 4.0),
-    ];
+    let cases =
+        [(Statistic::Maximum, 3.0), (Statistic::Minimum, 1.0), (Statistic::Average, 2.0), (Statistic::Sum, 4.0)];
     for (statistic, value) in cases {
         for (threshold, expected) in [(value, AlarmState::Alarm), (value + 0.5, AlarmState::Ok)] {
-            let mut world = begin(WorldConfig {
-                alarms: vec![AlarmConfig {
-                    statistic,
-                    threshold,
-                    ..alarm(None)
-                }],
-                ..group_of(0)
-            });
+            let mut world =
+                begin(WorldConfig { alarms: vec![AlarmConfig { statistic, threshold, ..alarm(None) }], ..group_of(0) });
             put(&mut world, 1.0);
             wait(&mut world, 10 * SECOND);
             put(&mut world, 3.0);
@@ -166,10 +116,7 @@ fn missing_data_means_what_the_alarm_says() {
     ];
     for (missing, expected) in cases {
         for last in [0.0, 1.0] {
-            let mut world = begin(WorldConfig {
-                alarms: vec![AlarmConfig { missing, ..alarm(None) }],
-                ..group_of(0)
-            });
+            let mut world = begin(WorldConfig { alarms: vec![AlarmConfig { missing, ..alarm(None) }], ..group_of(0) });
             report(&mut world, last, 2 * MINUTE);
             wait(&mut world, 5 * MINUTE);
             assert_eq!(state(&world), expected, "{missing:?}");
@@ -181,10 +128,7 @@ fn missing_data_means_what_the_alarm_says() {
 fn missing_data_that_is_ignored_leaves_the_state_as_it_was() {
     for (last, expected) in [(0.0, AlarmState::Ok), (1.0, AlarmState::Alarm)] {
         let mut world = begin(WorldConfig {
-            alarms: vec![AlarmConfig {
-                missing: MissingData::Ignore,
-                ..alarm(None)
-            }],
+            alarms: vec![AlarmConfig { missing: MissingData::Ignore, ..alarm(None) }],
             ..group_of(0)
         });
         report(&mut world, last, 2 * MINUTE);
@@ -270,17 +214,9 @@ fn a_step_policy_does_not_add_again_what_still_warms_up() {
 #[test]
 fn metrics_are_refused_by_the_thousand_and_when_they_are_no_numbers() {
     let mut world = begin(group_of(0));
-    let metric = |value| MetricView {
-        namespace: NAMESPACE.into(),
-        name: METRIC.into(),
-        value,
-        at: START,
-    };
+    let metric = |value| MetricView { namespace: NAMESPACE.into(), name: METRIC.into(), value, at: START };
     world.put_metric_data(&vec![metric(0.0); 1000]).unwrap();
     for refused in [vec![metric(0.0); 1001], vec![metric(0.0), metric(f64::NAN)]] {
-        assert_eq!(
-            world.put_metric_data(&refused).unwrap_err().code,
-            "InvalidParameterValue"
-        );
+        assert_eq!(world.put_metric_data(&refused).unwrap_err().code, "InvalidParameterValue");
     }
 }

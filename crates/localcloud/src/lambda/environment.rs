@@ -56,12 +56,7 @@ impl Environment {
             // It ends with the environment.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Environment {
-            clock,
-            child,
-            api,
-            server,
-        })
+        Ok(Environment { clock, child, api, server })
     }
 
     /// Whether the process still runs.

@@ -27,11 +27,7 @@ pub(crate) async fn invoke(
         request_id: server.state.next_id(),
         cause: "call",
         retries: 0,
-        payload: if body.is_empty() {
-            Bytes::from_static(b"{}")
-        } else {
-            body
-        },
+        payload: if body.is_empty() { Bytes::from_static(b"{}") } else { body },
     };
     if headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event") {
         let (state, lambda) = (server.state.clone(), server.lambda.clone());
@@ -41,24 +37,13 @@ pub(crate) async fn invoke(
     match server.lambda.try_invoke(&name, request).await {
         Ok(Some((Outcome::Success, payload))) => answered(None, payload),
         Ok(Some((_, payload))) => answered(Some("Unhandled"), payload),
-        Ok(None) => error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "TooManyRequestsException",
-            "Rate Exceeded.",
-        ),
-        Err(cause) => error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "ServiceException",
-            &format!("{cause:#}"),
-        ),
+        Ok(None) => error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded."),
+        Err(cause) => error(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", &format!("{cause:#}")),
     }
 }
 
 fn answered(function_error: Option<&'static str>, payload: Bytes) -> Response {
-    let headers = [
-        ("Content-Type", "application/json"),
-        ("X-Amz-Executed-Version", "$LATEST"),
-    ];
+    let headers = [("Content-Type", "application/json"), ("X-Amz-Executed-Version", "$LATEST")];
     let mut response = (headers, payload).into_response();
     if let Some(kind) = function_error {
         let kind = axum::http::HeaderValue::from_static(kind);

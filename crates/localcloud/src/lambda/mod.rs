@@ -101,11 +101,7 @@ impl Lambda {
             };
             known.insert(config.name.clone(), function);
         }
-        Ok(Lambda {
-            state,
-            functions: known,
-            invocations: Mutex::new(Vec::new()),
-        })
+        Ok(Lambda { state, functions: known, invocations: Mutex::new(Vec::new()) })
     }
 
     /// The functions there are.
@@ -157,9 +153,7 @@ impl Lambda {
     }
 
     fn function(&self, name: &str) -> anyhow::Result<&Function> {
-        self.functions
-            .get(name)
-            .with_context(|| format!("there is no function {name}"))
+        self.functions.get(name).with_context(|| format!("there is no function {name}"))
     }
 
     async fn run(
@@ -198,10 +192,7 @@ impl Lambda {
     }
 
     async fn start_environment(&self, function: &Function) -> anyhow::Result<Environment> {
-        let path = self
-            .state
-            .output_directory
-            .join(format!("{}.log", function.config.name));
+        let path = self.state.output_directory.join(format!("{}.log", function.config.name));
         let log = OpenOptions::new().create(true).append(true).open(path)?;
         Environment::start(self.state.clock, &function.binary, &function.variables, log).await
     }

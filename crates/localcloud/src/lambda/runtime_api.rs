@@ -56,23 +56,15 @@ pub(crate) struct RuntimeApi {
 impl RuntimeApi {
     pub(crate) fn new(clock: WorldClock) -> Arc<RuntimeApi> {
         let (offer, events) = mpsc::unbounded_channel();
-        Arc::new(RuntimeApi {
-            clock,
-            offer,
-            events: AsyncMutex::new(events),
-            exchange: Mutex::new(None),
-        })
+        Arc::new(RuntimeApi { clock, offer, events: AsyncMutex::new(events), exchange: Mutex::new(None) })
     }
 
     /// Offers an event to the function, which takes it when it asks for the next one.
     pub(crate) fn offer(&self, event: Event) -> Offered {
         let (taken_sender, taken) = oneshot::channel();
         let (said_sender, said) = oneshot::channel();
-        *self.lock() = Some(Exchange {
-            request_id: event.request_id.clone(),
-            taken: Some(taken_sender),
-            said: said_sender,
-        });
+        *self.lock() =
+            Some(Exchange { request_id: event.request_id.clone(), taken: Some(taken_sender), said: said_sender });
         // It cannot fail: the receiver lives as long as the sender.
         let _ = self.offer.send(event);
         Offered { taken, said }
@@ -94,9 +86,7 @@ impl RuntimeApi {
 
     /// Ends the invocation of this id, or whatever is under way for `None`.
     fn end(&self, request_id: Option<&str>, said: Said) -> Response {
-        let ended = self
-            .lock()
-            .take_if(|exchange| request_id.is_none_or(|id| id == exchange.request_id));
+        let ended = self.lock().take_if(|exchange| request_id.is_none_or(|id| id == exchange.request_id));
         match ended {
             Some(exchange) => {
                 // Whoever waited may have given up: the answer is too late.

@@ -25,10 +25,7 @@ pub(crate) fn perform(operation: &mut Operation, action: &str, parameters: &Para
         "SetInstanceProtection" => set_instance_protection(operation, parameters),
         "RecordLifecycleActionHeartbeat" => record_lifecycle_action_heartbeat(operation, parameters),
         "CompleteLifecycleAction" => complete_lifecycle_action(operation, parameters),
-        _ => Err(refused(
-            "InvalidAction",
-            format!("Could not find operation {action} for version 2011-01-01"),
-        )),
+        _ => Err(refused("InvalidAction", format!("Could not find operation {action} for version 2011-01-01"))),
     }
 }
 
@@ -82,9 +79,7 @@ fn terminate_instance(operation: &mut Operation, parameters: &Parameters) -> Res
     let instance = required(parameters, "InstanceId")?;
     let decrement = boolean(parameters, "ShouldDecrementDesiredCapacity")?
         .ok_or_else(|| missing("ShouldDecrementDesiredCapacity"))?;
-    let activity = operation
-        .world
-        .terminate_instance_in_auto_scaling_group(instance, decrement)?;
+    let activity = operation.world.terminate_instance_in_auto_scaling_group(instance, decrement)?;
     Ok(Xml::build(|xml| {
         xml.element("Activity", |xml| write_activity(xml, &group, &activity));
     }))
@@ -102,9 +97,7 @@ fn record_lifecycle_action_heartbeat(operation: &mut Operation, parameters: &Par
     let group = group_of(operation, parameters)?;
     let hook = required(parameters, "LifecycleHookName")?;
     let instance = required(parameters, "InstanceId")?;
-    operation
-        .world
-        .record_lifecycle_action_heartbeat(&group, hook, instance)?;
+    operation.world.record_lifecycle_action_heartbeat(&group, hook, instance)?;
     Ok(String::new())
 }
 
@@ -113,9 +106,7 @@ fn complete_lifecycle_action(operation: &mut Operation, parameters: &Parameters)
     let hook = required(parameters, "LifecycleHookName")?;
     let instance = required(parameters, "InstanceId")?;
     let result = required(parameters, "LifecycleActionResult")?;
-    operation
-        .world
-        .complete_lifecycle_action(&group, hook, instance, result)?;
+    operation.world.complete_lifecycle_action(&group, hook, instance, result)?;
     Ok(String::new())
 }
 
@@ -200,14 +191,10 @@ fn malformed(name: &str, value: &str) -> AwsError {
 
 fn boolean(parameters: &Parameters, name: &str) -> Result<Option<bool>, AwsError> {
     let value = parameters.get(name);
-    value
-        .map(|value| value.parse().map_err(|_| malformed(name, value)))
-        .transpose()
+    value.map(|value| value.parse().map_err(|_| malformed(name, value))).transpose()
 }
 
 fn integer(parameters: &Parameters, name: &str) -> Result<Option<i64>, AwsError> {
     let value = parameters.get(name);
-    value
-        .map(|value| value.parse().map_err(|_| malformed(name, value)))
-        .transpose()
+    value.map(|value| value.parse().map_err(|_| malformed(name, value))).transpose()
 }

@@ -52,10 +52,7 @@ pub(crate) fn from_json(value: &serde_json::Value) -> Value {
 pub(crate) fn perform(operation: &mut Operation, action: &str, input: &Value) -> Result<Value, AwsError> {
     match action {
         "PutMetricData" => put_metric_data(operation, input),
-        _ => Err(refused(
-            "UnknownOperationException",
-            format!("The operation {action} is not known."),
-        )),
+        _ => Err(refused("UnknownOperationException", format!("The operation {action} is not known."))),
     }
 }
 
@@ -72,33 +69,21 @@ fn put_metric_data(operation: &mut Operation, input: &Value) -> Result<Value, Aw
     if data.is_empty() || data.len() > METRICS_LIMIT {
         return Err(refused(
             INVALID_VALUE,
-            format!(
-                "MetricData must have between 1 and {METRICS_LIMIT} members, not {}.",
-                data.len()
-            ),
+            format!("MetricData must have between 1 and {METRICS_LIMIT} members, not {}.", data.len()),
         ));
     }
     let now = operation.world.now();
-    let metrics = data
-        .iter()
-        .map(|datum| read_datum(namespace, datum, now))
-        .collect::<Result<Vec<_>, _>>()?;
+    let metrics = data.iter().map(|datum| read_datum(namespace, datum, now)).collect::<Result<Vec<_>, _>>()?;
     operation.world.put_metric_data(&metrics)?;
     Ok(Value::Map(Vec::new()))
 }
 
 fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<MetricView, AwsError> {
-    let name = member(datum, "MetricName").and_then(Value::as_text).ok_or_else(|| {
-        refused(
-            MISSING_PARAMETER,
-            "The parameter MetricData.member.N.MetricName is required.",
-        )
-    })?;
+    let name = member(datum, "MetricName")
+        .and_then(Value::as_text)
+        .ok_or_else(|| refused(MISSING_PARAMETER, "The parameter MetricData.member.N.MetricName is required."))?;
     let value = member(datum, "Value").and_then(number).ok_or_else(|| {
-        refused(
-            INVALID_VALUE,
-            format!("{name}: here a metric has a Value, not statistics or Values"),
-        )
+        refused(INVALID_VALUE, format!("{name}: here a metric has a Value, not statistics or Values"))
     })?;
     if !value.is_finite() {
         return Err(refused(
@@ -109,25 +94,14 @@ fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<Metri
     let at = match member(datum, "Timestamp") {
         None => now,
         Some(timestamp) => read_timestamp(timestamp).ok_or_else(|| {
-            refused(
-                "SerializationException",
-                "a Timestamp must be tag 1 with seconds since the epoch",
-            )
+            refused("SerializationException", "a Timestamp must be tag 1 with seconds since the epoch")
         })?,
     };
-    Ok(MetricView {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        value,
-        at,
-    })
+    Ok(MetricView { namespace: namespace.to_owned(), name: name.to_owned(), value, at })
 }
 
 /// RFC 8949, section 3.4.2: tag 1, seconds since the epoch, integer or floating point.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "rounded, and moments are far within an i64"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "rounded, and moments are far within an i64")]
 fn read_timestamp(value: &Value) -> Option<Milliseconds> {
     match value {
         Value::Tag(1, seconds) => Some((number(seconds)? * 1_000.0).round() as Milliseconds),
@@ -146,10 +120,7 @@ fn number(value: &Value) -> Option<f64> {
 
 fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     let members = value.as_map()?;
-    members
-        .iter()
-        .find(|(key, _)| key.as_text() == Some(name))
-        .map(|(_, member)| member)
+    members.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, member)| member)
 }
 
 #[cfg(test)]
@@ -175,14 +146,8 @@ mod tests {
         let endless = cbor!({"MetricName" => "Available", "Value" => f64::NAN}).expect("cbor");
         assert_eq!(read_datum("Jibri", &endless, 0).expect_err("NaN").code, INVALID_VALUE);
         let nameless = cbor!({"Value" => 1.0}).expect("cbor");
-        assert_eq!(
-            read_datum("Jibri", &nameless, 0).expect_err("no name").code,
-            MISSING_PARAMETER
-        );
+        assert_eq!(read_datum("Jibri", &nameless, 0).expect_err("no name").code, MISSING_PARAMETER);
         let untagged = cbor!({"MetricName" => "Available", "Value" => 1.0, "Timestamp" => 5}).expect("cbor");
-        assert_eq!(
-            read_datum("Jibri", &untagged, 0).expect_err("no tag").code,
-            "SerializationException"
-        );
+        assert_eq!(read_datum("Jibri", &untagged, 0).expect_err("no tag").code, "SerializationException");
     }
 }

@@ -18,10 +18,7 @@ pub(crate) fn perform(operation: &mut Operation, action: &str, parameters: &Para
     match action {
         "DescribeInstances" => describe_instances(operation, parameters),
         "CreateTags" => create_tags(operation, parameters),
-        _ => Err(refused(
-            "InvalidAction",
-            format!("The action {action} is not valid for this web service."),
-        )),
+        _ => Err(refused("InvalidAction", format!("The action {action} is not valid for this web service."))),
     }
 }
 
@@ -31,12 +28,10 @@ fn describe_instances(operation: &mut Operation, parameters: &Parameters) -> Res
     operation.on(Resource::any());
     let ids = parameters.list("InstanceId.");
     let asked = match parameters.get("MaxResults") {
-        Some(text) => Some(text.parse::<i64>().map_err(|_| {
-            refused(
-                "InvalidParameterValue",
-                format!("Invalid value '{text}' for maxResults."),
-            )
-        })?),
+        Some(text) => Some(
+            text.parse::<i64>()
+                .map_err(|_| refused("InvalidParameterValue", format!("Invalid value '{text}' for maxResults.")))?,
+        ),
         None => None,
     };
     if asked.is_some() && !ids.is_empty() {
@@ -58,21 +53,12 @@ fn describe_instances(operation: &mut Operation, parameters: &Parameters) -> Res
         let name = filter.get("Name").unwrap_or_default().to_owned();
         let values = filter.list("Value.");
         let Some(tag) = known_filter(&name) else {
-            return Err(refused(
-                "InvalidParameterValue",
-                format!("The filter '{name}' is invalid"),
-            ));
+            return Err(refused("InvalidParameterValue", format!("The filter '{name}' is invalid")));
         };
         instances.retain(|instance| values.iter().any(|value| matches_filter(instance, &tag, value)));
     }
-    if let Some(missing) = ids
-        .iter()
-        .find(|id| instances.iter().all(|instance| instance.id != **id))
-    {
-        return Err(refused(
-            "InvalidInstanceID.NotFound",
-            format!("The instance ID '{missing}' does not exist"),
-        ));
+    if let Some(missing) = ids.iter().find(|id| instances.iter().all(|instance| instance.id != **id)) {
+        return Err(refused("InvalidInstanceID.NotFound", format!("The instance ID '{missing}' does not exist")));
     }
     if !ids.is_empty() {
         instances.retain(|instance| ids.contains(&instance.id));
@@ -145,10 +131,7 @@ fn create_tags(operation: &mut Operation, parameters: &Parameters) -> Result<Str
     let resources = parameters.list("ResourceId.");
     let known_tags = tags_of_instances(operation.world);
     for id in &resources {
-        operation.on(Resource {
-            arn: arn::instance(id),
-            tags: known_tags.get(id).cloned().unwrap_or_default(),
-        });
+        operation.on(Resource { arn: arn::instance(id), tags: known_tags.get(id).cloned().unwrap_or_default() });
     }
     let mut tags = Vec::new();
     for tag in parameters.structures("Tag.") {
@@ -163,10 +146,7 @@ fn create_tags(operation: &mut Operation, parameters: &Parameters) -> Result<Str
         tags.push((key, tag.get("Value").unwrap_or_default().to_owned()));
     }
     if resources.is_empty() || tags.is_empty() {
-        return Err(refused(
-            "MissingParameter",
-            "The request must contain the parameters ResourceId and Tag",
-        ));
+        return Err(refused("MissingParameter", "The request must contain the parameters ResourceId and Tag"));
     }
     operation.world.create_tags(&resources, &tags)?;
     Ok(Xml::build(|xml| xml.text("return", true)))

@@ -26,11 +26,7 @@ pub(crate) struct Operation<'a> {
 
 impl<'a> Operation<'a> {
     pub(crate) fn new(world: &'a mut World) -> Operation<'a> {
-        Operation {
-            world,
-            resources: Vec::new(),
-            conditions: BTreeMap::new(),
-        }
+        Operation { world, resources: Vec::new(), conditions: BTreeMap::new() }
     }
 
     /// Notes a resource that the action is about.
@@ -40,18 +36,11 @@ impl<'a> Operation<'a> {
 
     /// Notes the value of a condition key.
     pub(crate) fn condition(&mut self, key: &str, value: &str) {
-        self.conditions
-            .entry(key.to_owned())
-            .or_default()
-            .push(value.to_owned());
+        self.conditions.entry(key.to_owned()).or_default().push(value.to_owned());
     }
 }
 
 /// An error of the caller's (HTTP 400).
 pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> AwsError {
-    AwsError {
-        code,
-        message: message.into(),
-        http_status: 400,
-    }
+    AwsError { code, message: message.into(), http_status: 400 }
 }

@@ -48,12 +48,7 @@ pub(crate) fn page_size(
         Some(asked) => usize::try_from(asked)
             .ok()
             .filter(|size| (1..=maximum).contains(size))
-            .ok_or_else(|| {
-                refused(
-                    invalid,
-                    format!("The page size must be between 1 and {maximum}, not {asked}."),
-                )
-            }),
+            .ok_or_else(|| refused(invalid, format!("The page size must be between 1 and {maximum}, not {asked}."))),
     }
 }
 
@@ -72,16 +67,9 @@ mod tests {
 
     #[test]
     fn an_invented_token_and_an_impossible_size_are_refused() {
-        let error = Page::of(vec![1], Some("abc"), 2, "InvalidNextToken")
-            .err()
-            .expect("refused");
+        let error = Page::of(vec![1], Some("abc"), 2, "InvalidNextToken").err().expect("refused");
         assert_eq!(error.code, "InvalidNextToken");
-        assert_eq!(
-            page_size(Some(51), 50, 50, "ValidationException")
-                .expect_err("too many")
-                .http_status,
-            400
-        );
+        assert_eq!(page_size(Some(51), 50, 50, "ValidationException").expect_err("too many").http_status, 400);
         assert_eq!(page_size(None, 50, 50, "ValidationException"), Ok(50));
     }
 }

@@ -25,11 +25,8 @@ impl Parameters {
     /// The members of a list by their prefix, such as `InstanceIds.member.` or `ResourceId.`, in the order of their
     /// numbers.
     pub(crate) fn list(&self, prefix: &str) -> Vec<String> {
-        let mut members: Vec<(u32, &String)> = self
-            .0
-            .iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.parse().ok()?, value)))
-            .collect();
+        let mut members: Vec<(u32, &String)> =
+            self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.parse().ok()?, value))).collect();
         members.sort_by_key(|(number, _)| *number);
         members.into_iter().map(|(_, value)| value.clone()).collect()
     }

@@ -23,35 +23,23 @@ pub(crate) fn perform(operation: &mut Operation, action: &str, input: &Value) ->
         "ListCommandInvocations" => list_command_invocations(operation, input),
         "GetParameter" => get_parameter(operation, input),
         "PutParameter" => put_parameter(operation, input),
-        _ => Err(refused(
-            "UnknownOperationException",
-            format!("The operation {action} is not known."),
-        )),
+        _ => Err(refused("UnknownOperationException", format!("The operation {action} is not known."))),
     }
 }
 
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>
 fn send_command(operation: &mut Operation, input: &Value) -> Result<Value, AwsError> {
     let document = required(input, "DocumentName")?;
-    let instances: Vec<String> = input["InstanceIds"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|id| id.as_str().map(str::to_owned))
-        .collect();
+    let instances: Vec<String> =
+        input["InstanceIds"].as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect();
     operation.on(Resource::named(arn::document(document)));
     let known_tags = tags_of_instances(operation.world);
     for id in &instances {
-        operation.on(Resource {
-            arn: arn::instance(id),
-            tags: known_tags.get(id).cloned().unwrap_or_default(),
-        });
+        operation.on(Resource { arn: arn::instance(id), tags: known_tags.get(id).cloned().unwrap_or_default() });
     }
     let timeout_seconds = input["TimeoutSeconds"].as_i64().unwrap_or(DELIVERY_TIMEOUT_SECONDS);
-    let timeout_seconds = u32::try_from(timeout_seconds)
-        .ok()
-        .filter(|seconds| (30..=2_592_000).contains(seconds))
-        .ok_or_else(|| {
+    let timeout_seconds =
+        u32::try_from(timeout_seconds).ok().filter(|seconds| (30..=2_592_000).contains(seconds)).ok_or_else(|| {
             refused(
                 VALIDATION_EXCEPTION,
                 "1 validation error detected: Value at 'timeoutSeconds' failed to satisfy constraint: \
@@ -79,12 +67,8 @@ fn send_command(operation: &mut Operation, input: &Value) -> Result<Value, AwsEr
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ListCommandInvocations.html>
 fn list_command_invocations(operation: &mut Operation, input: &Value) -> Result<Value, AwsError> {
     operation.on(Resource::any());
-    let size = page_size(
-        input["MaxResults"].as_i64(),
-        INVOCATIONS_PAGE_LIMIT,
-        INVOCATIONS_PAGE_LIMIT,
-        VALIDATION_EXCEPTION,
-    )?;
+    let size =
+        page_size(input["MaxResults"].as_i64(), INVOCATIONS_PAGE_LIMIT, INVOCATIONS_PAGE_LIMIT, VALIDATION_EXCEPTION)?;
     let mut document = None;
     let mut invoked_after = 0;
     for filter in input["Filters"].as_array().into_iter().flatten() {
@@ -93,10 +77,7 @@ fn list_command_invocations(operation: &mut Operation, input: &Value) -> Result<
             "DocumentName" => document = Some(value.to_owned()),
             "InvokedAfter" => invoked_after = parse_moment(value)?,
             other => {
-                return Err(refused(
-                    "InvalidFilterKey",
-                    format!("The filter key {other} is not known here."),
-                ));
+                return Err(refused("InvalidFilterKey", format!("The filter key {other} is not known here.")));
             }
         }
     }
@@ -117,11 +98,7 @@ fn list_command_invocations(operation: &mut Operation, input: &Value) -> Result<
     }
     let details = input["Details"].as_bool().unwrap_or(false);
     let page = Page::of(commands, input["NextToken"].as_str(), size, "InvalidNextToken")?;
-    let invocations: Vec<Value> = page
-        .items
-        .iter()
-        .map(|command| write_invocation(command, details))
-        .collect();
+    let invocations: Vec<Value> = page.items.iter().map(|command| write_invocation(command, details)).collect();
     let mut output = json!({"CommandInvocations": invocations});
     if let Some(token) = page.next_token {
         output["NextToken"] = Value::String(token);

@@ -73,9 +73,7 @@ mod tests {
     #[test]
     fn text_cannot_break_out_of_its_element() {
         let xml = Xml::build(|xml| {
-            xml.list("set", "item", ["</item> & \u{1}more"], |xml, value| {
-                xml.text("value", value)
-            });
+            xml.list("set", "item", ["</item> & \u{1}more"], |xml, value| xml.text("value", value));
         });
         assert_eq!(xml, "<set><item><value>&lt;/item&gt; &amp; more</value></item></set>");
     }

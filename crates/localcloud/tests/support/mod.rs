@@ -35,17 +35,11 @@ impl Drop for Directory {
 
 /// A local cloud without functions: one instance, whose Jibri starts soon.
 pub(crate) fn config(directory: &Directory, speed: f64) -> CloudConfig {
-    let mut world = WorldConfig {
-        desired_capacity: 1,
-        ..WorldConfig::default()
-    };
+    let mut world = WorldConfig { desired_capacity: 1, ..WorldConfig::default() };
     world.launch.in_service_seconds = 2.0;
     world.launch.boot_seconds = 5.0;
     world.ssm.registration_seconds = 5.0;
-    CloudConfig {
-        speed,
-        ..CloudConfig::new(world, directory.0.clone())
-    }
+    CloudConfig { speed, ..CloudConfig::new(world, directory.0.clone()) }
 }
 
 /// A local cloud with the one function `fake`, which nothing invokes but calls.
@@ -96,16 +90,8 @@ pub(crate) fn http(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
     connection.read_to_end(&mut answer).expect("an answer");
     let end = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
     let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .expect("a status");
-    Answer {
-        status,
-        head,
-        body: answer[end..].to_vec(),
-    }
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Answer { status, head, body: answer[end..].to_vec() }
 }
 
 /// Calls an action of a query service, as the function `tester`.
@@ -123,17 +109,8 @@ pub(crate) fn query(cloud: &LocalCloud, form: &str) -> Answer {
 /// Calls an action of SSM.
 pub(crate) fn ssm(cloud: &LocalCloud, action: &str, input: &serde_json::Value) -> Answer {
     let target = format!("AmazonSSM.{action}");
-    let headers = [
-        ("Content-Type", "application/x-amz-json-1.1"),
-        ("X-Amz-Target", target.as_str()),
-    ];
-    http(
-        cloud.addresses().aws,
-        "POST",
-        "/",
-        &headers,
-        input.to_string().as_bytes(),
-    )
+    let headers = [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target.as_str())];
+    http(cloud.addresses().aws, "POST", "/", &headers, input.to_string().as_bytes())
 }
 
 /// Waits until something is there.

@@ -20,10 +20,7 @@ pub(crate) fn idle(name: &str, idle_minutes: u64) -> Instance {
         ec2: Some(Ec2State::Exists),
         launched_at: Some(minutes_ago(65)),
         registered_at: Some(minutes_ago(60)),
-        recorded: Some(Recorded {
-            state: RecordedState::Idle,
-            since: minutes_ago(idle_minutes),
-        }),
+        recorded: Some(Recorded { state: RecordedState::Idle, since: minutes_ago(idle_minutes) }),
         draining_since: None,
         jibri: JibriStatus::Idle,
         last_selected_at: None,
@@ -33,16 +30,8 @@ pub(crate) fn idle(name: &str, idle_minutes: u64) -> Instance {
 }
 
 pub(crate) fn busy(name: &str) -> Instance {
-    let recorded = Some(Recorded {
-        state: RecordedState::Busy,
-        since: minutes_ago(5),
-    });
-    Instance {
-        jibri: JibriStatus::Busy,
-        recorded,
-        last_selected_at: Some(minutes_ago(5)),
-        ..idle(name, 0)
-    }
+    let recorded = Some(Recorded { state: RecordedState::Busy, since: minutes_ago(5) });
+    Instance { jibri: JibriStatus::Busy, recorded, last_selected_at: Some(minutes_ago(5)), ..idle(name, 0) }
 }
 
 /// Launched so long ago, and not registered.
@@ -57,23 +46,12 @@ pub(crate) fn booting(name: &str, launched_minutes_ago: u64) -> Instance {
 }
 
 pub(crate) fn draining(name: &str) -> Instance {
-    Instance {
-        lifecycle: LifecycleState::TerminatingWait,
-        draining_since: Some(minutes_ago(3)),
-        ..busy(name)
-    }
+    Instance { lifecycle: LifecycleState::TerminatingWait, draining_since: Some(minutes_ago(3)), ..busy(name) }
 }
 
 pub(crate) fn says(process: JibriProcess) -> Option<Command> {
-    let report = InstanceReport {
-        process,
-        recordings_pending: 0,
-        recordings_failed: 0,
-    };
-    Some(Command {
-        sent_at: minutes_ago(1),
-        outcome: CommandOutcome::Reported(report),
-    })
+    let report = InstanceReport { process, recordings_pending: 0, recordings_failed: 0 };
+    Some(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
 }
 
 pub(crate) fn says_idle() -> Option<Command> {
@@ -85,27 +63,16 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
     let active = instances.iter().filter(|instance| instance.is_active()).count();
     Observation {
         now: NOW,
-        group: Group {
-            min_size: 0,
-            max_size: 20,
-            desired_capacity: u32::try_from(active).expect("a small pool"),
-        },
+        group: Group { min_size: 0, max_size: 20, desired_capacity: u32::try_from(active).expect("a small pool") },
         instances,
         signal: Signal::Fresh,
         strangers: vec![],
-        target: Target {
-            spare: 2,
-            hold: 2,
-            source: "JIBRIS_THRESHOLD".into(),
-        },
+        target: Target { spare: 2, hold: 2, source: "JIBRIS_THRESHOLD".into() },
     }
 }
 
 pub(crate) fn lost(for_seconds: u64) -> Signal {
-    Signal::Lost {
-        why: "connection refused".into(),
-        for_seconds,
-    }
+    Signal::Lost { why: "connection refused".into(), for_seconds }
 }
 
 pub(crate) fn actions(plan: &Plan) -> Vec<Action> {
@@ -113,34 +80,23 @@ pub(crate) fn actions(plan: &Plan) -> Vec<Action> {
 }
 
 pub(crate) fn terminated(plan: &Plan) -> Vec<&str> {
-    let terminations = plan
-        .steps
-        .iter()
-        .filter(|step| matches!(step.action, Action::Terminate { .. }));
-    terminations
-        .filter_map(|step| step.action.instance())
-        .map(InstanceId::as_str)
-        .collect()
+    let terminations = plan.steps.iter().filter(|step| matches!(step.action, Action::Terminate { .. }));
+    terminations.filter_map(|step| step.action.instance()).map(InstanceId::as_str).collect()
 }
 
 /// What the world looks like a moment after the plan was applied, before anything else has happened.
 pub(crate) fn apply(observation: &Observation, plan: &Plan) -> Observation {
     let mut after = observation.clone();
     for step in &plan.steps {
-        let instance = step
-            .action
-            .instance()
-            .and_then(|id| after.instances.iter_mut().find(|instance| instance.id == *id));
+        let instance =
+            step.action.instance().and_then(|id| after.instances.iter_mut().find(|instance| instance.id == *id));
         match (&step.action, instance) {
             (Action::RaiseDesired { to, .. }, _) => after.group.desired_capacity = *to,
             (Action::TagRegistered { at, .. }, Some(instance)) => instance.registered_at = Some(*at),
             (Action::TagState { recorded, .. }, Some(instance)) => instance.recorded = Some(*recorded),
             (Action::Protect { .. }, Some(instance)) => instance.protected = true,
             (Action::Check { .. }, Some(instance)) => {
-                instance.check = Some(Command {
-                    sent_at: after.now,
-                    outcome: CommandOutcome::InFlight,
-                });
+                instance.check = Some(Command { sent_at: after.now, outcome: CommandOutcome::InFlight });
             }
             (Action::Terminate { decrement, .. }, Some(instance)) => {
                 instance.lifecycle = LifecycleState::Terminating;
@@ -149,10 +105,7 @@ pub(crate) fn apply(observation: &Observation, plan: &Plan) -> Observation {
             (Action::TagDraining { since, .. }, Some(instance)) => instance.draining_since = Some(*since),
             (Action::Heartbeat { .. }, Some(_)) => {}
             (Action::SendDrain { .. }, Some(instance)) => {
-                instance.drain = Some(Command {
-                    sent_at: after.now,
-                    outcome: CommandOutcome::InFlight,
-                });
+                instance.drain = Some(Command { sent_at: after.now, outcome: CommandOutcome::InFlight });
             }
             (Action::CompleteDrain { result, .. }, Some(instance)) => {
                 instance.lifecycle = match result {

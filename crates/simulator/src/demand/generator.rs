@@ -28,11 +28,7 @@ pub struct Office {
 
 impl Default for Office {
     fn default() -> Self {
-        Office {
-            recordings_per_weekday: 250.0,
-            spontaneous: 0.2,
-            median_minutes: 45.0,
-        }
+        Office { recordings_per_weekday: 250.0, spontaneous: 0.2, median_minutes: 45.0 }
     }
 }
 
@@ -114,10 +110,7 @@ mod tests {
     #[test]
     fn most_begin_within_five_minutes_after_the_full_and_the_half_hour() {
         let requests = generate(Office::default(), MONDAY, MONDAY + 5 * DAY_MS, 4);
-        let early = requests
-            .iter()
-            .filter(|request| request.at % HALF_HOUR_MS < 5 * 60 * SECOND_MS)
-            .count();
+        let early = requests.iter().filter(|request| request.at % HALF_HOUR_MS < 5 * 60 * SECOND_MS).count();
         assert!(early * 4 > requests.len() * 3, "{early} of {}", requests.len());
     }
 }

@@ -31,19 +31,13 @@ impl std::error::Error for TraceError {}
 pub fn read_trace(trace: impl BufRead) -> Result<Vec<Request>, TraceError> {
     let mut requests: Vec<Request> = Vec::new();
     for (index, text) in trace.lines().enumerate() {
-        let fail = |problem: String| TraceError {
-            line: index + 1,
-            problem,
-        };
+        let fail = |problem: String| TraceError { line: index + 1, problem };
         let text = text.map_err(|error| fail(error.to_string()))?;
         let text = text.trim_end_matches('\r');
         match index {
             0 if text == "start,duration_seconds" => continue,
             0 => {
-                return Err(fail(format!(
-                    "the header is {:?}, and must be start,duration_seconds",
-                    shorten(text)
-                )));
+                return Err(fail(format!("the header is {:?}, and must be start,duration_seconds", shorten(text))));
             }
             _ if text.is_empty() => continue,
             _ => {}
@@ -55,38 +49,21 @@ pub fn read_trace(trace: impl BufRead) -> Result<Vec<Request>, TraceError> {
         requests.push(request);
     }
     match requests.is_empty() {
-        true => Err(TraceError {
-            line: 1,
-            problem: "there is no recording in it".into(),
-        }),
+        true => Err(TraceError { line: 1, problem: "there is no recording in it".into() }),
         false => Ok(requests),
     }
 }
 
 fn read_line(text: &str) -> Result<Request, String> {
-    let (start, duration) = text
-        .split_once(',')
-        .ok_or_else(|| format!("{:?} has no comma", shorten(text)))?;
-    let start: jiff::Timestamp = start.parse().map_err(|_| {
-        format!(
-            "start is {:?}, and must be a moment such as 2026-01-05T06:01:57Z",
-            shorten(start)
-        )
-    })?;
-    let duration_seconds = duration
+    let (start, duration) = text.split_once(',').ok_or_else(|| format!("{:?} has no comma", shorten(text)))?;
+    let start: jiff::Timestamp = start
         .parse()
-        .ok()
-        .filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds));
+        .map_err(|_| format!("start is {:?}, and must be a moment such as 2026-01-05T06:01:57Z", shorten(start)))?;
+    let duration_seconds = duration.parse().ok().filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds));
     let duration_seconds = duration_seconds.ok_or_else(|| {
-        format!(
-            "duration_seconds is {:?}, and must be a whole number from 1 to {LONGEST_SECONDS}",
-            shorten(duration)
-        )
+        format!("duration_seconds is {:?}, and must be a whole number from 1 to {LONGEST_SECONDS}", shorten(duration))
     })?;
-    Ok(Request {
-        at: start.as_millisecond(),
-        duration_ms: duration_seconds * 1000,
-    })
+    Ok(Request { at: start.as_millisecond(), duration_ms: duration_seconds * 1000 })
 }
 
 fn shorten(text: &str) -> String {
@@ -105,19 +82,7 @@ mod tests {
     fn a_trace_is_read_in_order() {
         let trace = "start,duration_seconds\r\n2026-01-05T06:01:57Z,5537\n2026-01-05T06:01:57Z,60\n\n";
         let at = 1_767_592_917_000;
-        assert_eq!(
-            read(trace),
-            Ok(vec![
-                Request {
-                    at,
-                    duration_ms: 5_537_000
-                },
-                Request {
-                    at,
-                    duration_ms: 60_000
-                }
-            ])
-        );
+        assert_eq!(read(trace), Ok(vec![Request { at, duration_ms: 5_537_000 }, Request { at, duration_ms: 60_000 }]));
     }
 
     #[test]
@@ -128,20 +93,11 @@ mod tests {
             ("start,duration_seconds\n".into(), "line 1: there is no recording"),
             ("a,b\n".into(), "line 1: the header is \"a,b\""),
             (line("soon,60"), "line 3: start is \"soon\""),
-            (
-                line("2026-01-05T06:01:58Z"),
-                "line 3: \"2026-01-05T06:01:58Z\" has no comma",
-            ),
+            (line("2026-01-05T06:01:58Z"), "line 3: \"2026-01-05T06:01:58Z\" has no comma"),
             (line("2026-01-05T06:01:58Z,0"), "line 3: duration_seconds is \"0\""),
             (line("2026-01-05T06:01:58Z,1e3"), "line 3: duration_seconds is \"1e3\""),
-            (
-                line("2026-01-05T06:01:58Z,60,7"),
-                "line 3: duration_seconds is \"60,7\"",
-            ),
-            (
-                line("2026-01-05T06:01:56Z,60"),
-                "line 3: \"2026-01-05T06:01:56Z,60\" starts before",
-            ),
+            (line("2026-01-05T06:01:58Z,60,7"), "line 3: duration_seconds is \"60,7\""),
+            (line("2026-01-05T06:01:56Z,60"), "line 3: \"2026-01-05T06:01:56Z,60\" starts before"),
         ] {
             let error = read(&trace).unwrap_err();
             assert!(error.starts_with(expected), "{error}");

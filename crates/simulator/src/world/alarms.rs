@@ -99,10 +99,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(alarms: &[AlarmConfig]) -> Metrics {
         Metrics {
-            series: alarms
-                .iter()
-                .map(|alarm| (alarm.metric.clone(), VecDeque::new()))
-                .collect(),
+            series: alarms.iter().map(|alarm| (alarm.metric.clone(), VecDeque::new())).collect(),
             keep_ms: alarms.iter().map(AlarmConfig::span_ms).max().unwrap_or(0) * 2,
         }
     }

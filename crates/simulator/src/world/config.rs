@@ -118,6 +118,11 @@ pub enum Incident {
         /// How many.
         count: u32,
     },
+    /// The next uploads from a busy instance that the hook holds fail.
+    DrainingUploadsFail {
+        /// How many.
+        count: u32,
+    },
     /// A person terminates a busy instance through the group, to be replaced.
     TerminateBusyByHand,
     /// A person terminates an instance in the EC2 console: its machine ends at once.
@@ -187,29 +192,18 @@ impl WorldConfig {
         let known = |name: &String| self.policies.iter().any(|policy| policy.name() == name);
         let checks = [
             (!self.zones.is_empty(), "zones is empty: a group needs one"),
-            (
-                self.min_size <= self.desired_capacity,
-                "desired_capacity is under min_size",
-            ),
-            (
-                self.desired_capacity <= self.max_size,
-                "desired_capacity is over max_size",
-            ),
+            (self.min_size <= self.desired_capacity, "desired_capacity is under min_size"),
+            (self.desired_capacity <= self.max_size, "desired_capacity is over max_size"),
             (ordered, "demand is not in order of time"),
             (
-                self.hook
-                    .as_ref()
-                    .is_none_or(|hook| (30..=7200).contains(&hook.heartbeat_timeout_seconds)),
+                self.hook.as_ref().is_none_or(|hook| (30..=7200).contains(&hook.heartbeat_timeout_seconds)),
                 "heartbeat_timeout_seconds is outside of 30 to 7200",
             ),
             (
                 self.alarms.iter().filter_map(|alarm| alarm.policy.as_ref()).all(known),
                 "an alarm names a policy that is not there",
             ),
-            (
-                self.alarms.iter().all(AlarmConfig::is_valid),
-                "an alarm has a period or a number of periods of zero",
-            ),
+            (self.alarms.iter().all(AlarmConfig::is_valid), "an alarm has a period or a number of periods of zero"),
         ];
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, problem)) => Err((*problem).to_owned()),
@@ -244,12 +238,7 @@ impl Default for WorldConfig {
                 never_registers: 0.0,
                 describe_lag_seconds: 4.0,
             },
-            ssm: SsmConfig {
-                registration_seconds: 120.0,
-                delivery_seconds: 2.0,
-                execution_seconds: 2.0,
-                lost: 0.0,
-            },
+            ssm: SsmConfig { registration_seconds: 120.0, delivery_seconds: 2.0, execution_seconds: 2.0, lost: 0.0 },
             finalize_seconds: 90,
             check_document: "jibri-check".into(),
             drain_document: "jibri-drain".into(),

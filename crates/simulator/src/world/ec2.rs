@@ -24,11 +24,7 @@ impl World {
                 None => "running",
             },
             launched_at: machine.launched_at,
-            tags: machine
-                .tags
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
+            tags: machine.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         });
         Ok(views.collect())
     }
@@ -48,10 +44,7 @@ impl World {
             };
             let new = tags.iter().filter(|(key, _)| !machine.tags.contains_key(key)).count();
             if machine.tags.len() + new > MOST_TAGS {
-                return Err(error(
-                    "TagLimitExceeded",
-                    format!("{id} would have more than {MOST_TAGS} tags"),
-                ));
+                return Err(error("TagLimitExceeded", format!("{id} would have more than {MOST_TAGS} tags")));
             }
         }
         for id in resources {

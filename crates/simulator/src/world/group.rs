@@ -50,10 +50,7 @@ impl World {
         if name != self.config.group_name {
             return Ok(None);
         }
-        let members = self
-            .machines
-            .values()
-            .filter(|machine| machine.lifecycle != Lifecycle::Gone);
+        let members = self.machines.values().filter(|machine| machine.lifecycle != Lifecycle::Gone);
         let instances = members.map(|machine| GroupInstanceView {
             id: machine.id.clone(),
             zone: machine.zone.clone(),
@@ -93,24 +90,15 @@ impl World {
         self.throttle("Throttling")?;
         self.require_group(group)?;
         if desired > self.group.max_size {
-            let message = format!(
-                "New SetDesiredCapacity value {desired} is above max value {}.",
-                self.group.max_size
-            );
+            let message = format!("New SetDesiredCapacity value {desired} is above max value {}.", self.group.max_size);
             return Err(error("ValidationError", message + " for the AutoScalingGroup."));
         }
         if desired < self.group.min_size {
-            let message = format!(
-                "New SetDesiredCapacity value {desired} is below min value {}.",
-                self.group.min_size
-            );
+            let message = format!("New SetDesiredCapacity value {desired} is below min value {}.", self.group.min_size);
             return Err(error("ValidationError", message + " for the AutoScalingGroup."));
         }
         if honor_cooldown && self.now < self.group.cooldown_until {
-            return Err(error(
-                "ScalingActivityInProgress",
-                "The group is in its cooldown period.",
-            ));
+            return Err(error("ScalingActivityInProgress", "The group is in its cooldown period."));
         }
         self.change_desired(desired, "SetDesiredCapacity");
         Ok(())
@@ -127,10 +115,7 @@ impl World {
         decrement: bool,
     ) -> Result<ActivityView, AwsError> {
         self.throttle("Throttling")?;
-        let member = self
-            .machines
-            .get(instance)
-            .filter(|machine| machine.lifecycle != Lifecycle::Gone);
+        let member = self.machines.get(instance).filter(|machine| machine.lifecycle != Lifecycle::Gone);
         let Some(member) = member else {
             let message = format!("Instance Id not found - No managed instance found for instance ID: {instance}");
             return Err(error("ValidationError", message));
@@ -172,21 +157,12 @@ impl World {
         self.throttle("Throttling")?;
         self.require_group(group)?;
         if instances.len() > 50 {
-            return Err(error(
-                "ValidationError",
-                "A maximum of 50 instance ids can be specified.",
-            ));
+            return Err(error("ValidationError", "A maximum of 50 instance ids can be specified."));
         }
-        let in_service = |id: &&String| {
-            self.machines
-                .get(*id)
-                .is_some_and(|machine| machine.lifecycle == Lifecycle::InService)
-        };
+        let in_service =
+            |id: &&String| self.machines.get(*id).is_some_and(|machine| machine.lifecycle == Lifecycle::InService);
         if let Some(id) = instances.iter().find(|id| !in_service(id)) {
-            return Err(error(
-                "ValidationError",
-                format!("The instance {id} is not in InService."),
-            ));
+            return Err(error("ValidationError", format!("The instance {id} is not in InService.")));
         }
         for id in instances {
             if let Some(machine) = self.machines.get_mut(id) {
@@ -264,16 +240,9 @@ impl World {
 
     fn launch(&mut self) {
         self.group.launches += 1;
-        let id = format!(
-            "i-{:017x}",
-            (self.group.launches << 28) | (self.rng.next_u64() & 0xfff_ffff)
-        );
+        let id = format!("i-{:017x}", (self.group.launches << 28) | (self.rng.next_u64() & 0xfff_ffff));
         let zones = self.zone_counts();
-        let emptiest = self
-            .config
-            .zones
-            .iter()
-            .min_by_key(|zone| zones.get(*zone).copied().unwrap_or(0));
+        let emptiest = self.config.zones.iter().min_by_key(|zone| zones.get(*zone).copied().unwrap_or(0));
         let zone = emptiest.cloned().unwrap_or_default();
         let launch = self.config.launch.clone();
         let boot_ms = milliseconds(self.rng.log_normal(launch.boot_seconds, launch.boot_sigma));
@@ -302,6 +271,7 @@ impl World {
                 in_brewery: false,
                 last_failed_at: None,
                 last_selected_at: None,
+                failing_uploads: 0,
                 leftovers: Vec::new(),
                 busy_since: None,
             },
@@ -311,29 +281,19 @@ impl World {
         self.tally.launches += 1;
         self.schedule(self.now + in_service_ms, Due::InService(id.clone()));
         self.schedule(self.now + boot_ms, Due::JibriStarts(id.clone()));
-        self.record_activity(
-            format!("Launching a new EC2 instance: {id}"),
-            "Successful",
-            String::new(),
-        );
+        self.record_activity(format!("Launching a new EC2 instance: {id}"), "Successful", String::new());
         self.note(Happening::Launched { instance: id, zone });
     }
 
     pub(super) fn enter_service(&mut self, id: &str) {
         let protected = self.config.new_instances_protected;
-        let Some(machine) = self
-            .machines
-            .get_mut(id)
-            .filter(|machine| machine.lifecycle == Lifecycle::Pending)
-        else {
+        let Some(machine) = self.machines.get_mut(id).filter(|machine| machine.lifecycle == Lifecycle::Pending) else {
             return;
         };
         machine.lifecycle = Lifecycle::InService;
         machine.in_service_at = Some(self.now);
         machine.protected = protected;
-        self.note(Happening::InService {
-            instance: id.to_owned(),
-        });
+        self.note(Happening::InService { instance: id.to_owned() });
     }
 
     fn record_activity(&mut self, description: String, status_code: &'static str, message: String) -> ActivityView {

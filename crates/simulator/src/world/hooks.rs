@@ -31,18 +31,12 @@ impl World {
         self.throttle("Throttling")?;
         let timeout_ms = self.require_wait(group, hook, instance)?;
         let now = self.now;
-        if let Some(wait) = self
-            .machines
-            .get_mut(instance)
-            .and_then(|machine| machine.wait.as_mut())
-        {
+        if let Some(wait) = self.machines.get_mut(instance).and_then(|machine| machine.wait.as_mut()) {
             wait.deadline = (now + timeout_ms).min(wait.limit);
             let deadline = wait.deadline;
             self.schedule(deadline, Due::HookTimesOut(instance.to_owned()));
         }
-        self.note(Happening::Heartbeat {
-            instance: instance.to_owned(),
-        });
+        self.note(Happening::Heartbeat { instance: instance.to_owned() });
         Ok(())
     }
 
@@ -62,10 +56,7 @@ impl World {
             "CONTINUE" => "CONTINUE",
             "ABANDON" => "ABANDON",
             other => {
-                return Err(error(
-                    "ValidationError",
-                    format!("{other} is not a LifecycleActionResult"),
-                ));
+                return Err(error("ValidationError", format!("{other} is not a LifecycleActionResult")));
             }
         };
         self.require_wait(group, hook, instance)?;
@@ -76,10 +67,7 @@ impl World {
     /// The heartbeat time-out of the hook that holds the instance, in milliseconds.
     fn require_wait(&self, group: &str, hook: &str, instance: &str) -> Result<Milliseconds, AwsError> {
         self.require_group(group)?;
-        let waits = self
-            .machines
-            .get(instance)
-            .is_some_and(|machine| machine.wait.is_some());
+        let waits = self.machines.get(instance).is_some_and(|machine| machine.wait.is_some());
         match &self.config.hook {
             Some(known) if known.name == hook && waits => {
                 Ok(Milliseconds::from(known.heartbeat_timeout_seconds) * 1000)
@@ -97,10 +85,7 @@ impl World {
         };
         machine.lifecycle = Lifecycle::Terminating;
         self.tally.terminations += 1;
-        self.note(Happening::Terminating {
-            instance: id.to_owned(),
-            cause,
-        });
+        self.note(Happening::Terminating { instance: id.to_owned(), cause });
         self.schedule(self.now + TO_HOOK_MS, Due::HookBegins(id.to_owned()));
     }
 
@@ -115,11 +100,7 @@ impl World {
         };
         machine.lifecycle = Lifecycle::TerminatingWait;
         let limit = now + LONGEST_WAIT_MS.min(timeout_ms * 100);
-        machine.wait = Some(HookWait {
-            began_at: now,
-            deadline: now + timeout_ms,
-            limit,
-        });
+        machine.wait = Some(HookWait { began_at: now, deadline: now + timeout_ms, limit });
         self.tally.drains += 1;
         self.schedule(now + timeout_ms, Due::HookTimesOut(id.to_owned()));
         self.lifecycle_events.push_back(LifecycleEvent {
@@ -130,9 +111,7 @@ impl World {
             instance: id.to_owned(),
             transition: "autoscaling:EC2_INSTANCE_TERMINATING",
         });
-        self.note(Happening::HookWaits {
-            instance: id.to_owned(),
-        });
+        self.note(Happening::HookWaits { instance: id.to_owned() });
     }
 
     pub(super) fn time_out_hook(&mut self, id: &str) {
@@ -150,11 +129,7 @@ impl World {
         };
         let Some(wait) = machine.wait.take() else { return };
         self.tally.longest_drain_ms = self.tally.longest_drain_ms.max(now - wait.began_at);
-        self.note(Happening::HookEnded {
-            instance: id.to_owned(),
-            result,
-            by,
-        });
+        self.note(Happening::HookEnded { instance: id.to_owned(), result, by });
         // Both results end a terminating instance, unless the instance lifecycle policy retains it:
         // https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-lifecycle-policy.html
         if result == "ABANDON" && self.config.retain_abandoned {
@@ -162,9 +137,7 @@ impl World {
                 machine.lifecycle = Lifecycle::TerminatingRetained;
             }
             self.tally.retained += 1;
-            return self.note(Happening::Retained {
-                instance: id.to_owned(),
-            });
+            return self.note(Happening::Retained { instance: id.to_owned() });
         }
         self.proceed(id);
     }
@@ -203,22 +176,14 @@ impl World {
         let (lived_ms, busy_ms) = (now - machine.launched_at, machine.busy_ms);
         self.tally.busy_ms += busy_ms;
         self.tally.idle_ms += lived_ms - busy_ms;
-        self.note(Happening::Ended {
-            instance: id.to_owned(),
-        });
+        self.note(Happening::Ended { instance: id.to_owned() });
         if let Activity::Recording(request) | Activity::Finalizing(request) = activity {
             self.tally.cut += 1;
-            self.note(Happening::RecordingCut {
-                request,
-                instance: id.to_owned(),
-            });
+            self.note(Happening::RecordingCut { request, instance: id.to_owned() });
         }
         if leftovers > 0 {
             self.tally.lost += u64::try_from(leftovers).unwrap_or(u64::MAX);
-            self.note(Happening::FilesLost {
-                instance: id.to_owned(),
-                recordings: leftovers,
-            });
+            self.note(Happening::FilesLost { instance: id.to_owned(), recordings: leftovers });
         }
         if !leaves_group {
             self.schedule(now + HEALTH_CHECK_MS, Due::HealthCheck(id.to_owned()));

@@ -38,13 +38,15 @@ fn take(count: &mut u32) -> bool {
 impl World {
     /// Lets something go wrong now, as a scheduled incident does.
     pub fn cause(&mut self, incident: Incident) {
-        self.note(Happening::Incident {
-            what: format!("{incident:?}"),
-        });
+        self.note(Happening::Incident { what: format!("{incident:?}") });
         match incident {
             Incident::NextLaunchNeverRegisters => self.pending_incidents.unregistered += 1,
             Incident::LaunchesFail { for_ms } => self.pending_incidents.no_capacity_until = self.now + for_ms,
             Incident::NextUploadsFail { count } => self.pending_incidents.failed_uploads += count,
+            Incident::DrainingUploadsFail { count } => self.change(
+                |machine| machine.lifecycle == Lifecycle::TerminatingWait && machine.jibri.is_busy(),
+                |machine| machine.jibri.failing_uploads = count,
+            ),
             Incident::TerminateBusyByHand => {
                 let busy = self.find(|machine| machine.lifecycle == Lifecycle::InService && machine.jibri.is_busy());
                 if let Some(id) = busy {
@@ -57,13 +59,13 @@ impl World {
                     self.terminate_ec2_instance(&id);
                 }
             }
-            Incident::JicofoAway { for_ms, how } => self.jicofo.away = Some((self.now + for_ms, how)),
+            Incident::JicofoAway { for_ms, how } => {
+                self.jicofo.away = Some((self.now + for_ms, how));
+                self.schedule(self.now + for_ms, Due::JicofoBack);
+            }
             Incident::JicofoRestarts => self.restart_jicofo(),
             Incident::JibriUnhealthy => {
-                self.change(
-                    |machine| machine.is_available(),
-                    |machine| machine.jibri.healthy = false,
-                );
+                self.change(|machine| machine.is_available(), |machine| machine.jibri.healthy = false);
             }
             Incident::JibriExpires => {
                 self.change(|machine| machine.is_available(), |machine| machine.jibri.expired = true);
@@ -97,24 +99,24 @@ impl World {
         self.group.template_version += 1;
     }
 
+    pub(super) fn jicofo_comes_back(&mut self) {
+        if self.jicofo.away.is_some_and(|(until, _)| until <= self.now) {
+            self.jicofo.away = None;
+            self.note(Happening::Incident { what: "JicofoBack".into() });
+        }
+    }
+
     pub(super) fn strike(&mut self, index: usize) {
         let (_, incident) = self.config.incidents[index].clone();
         self.cause(incident);
     }
 
     fn find(&self, wanted: impl Fn(&Machine) -> bool) -> Option<String> {
-        self.machines
-            .values()
-            .find(|machine| machine.exists() && wanted(machine))
-            .map(|machine| machine.id.clone())
+        self.machines.values().find(|machine| machine.exists() && wanted(machine)).map(|machine| machine.id.clone())
     }
 
     fn change(&mut self, wanted: impl Fn(&Machine) -> bool, change: impl Fn(&mut Machine)) {
-        if let Some(machine) = self
-            .machines
-            .values_mut()
-            .find(|machine| machine.exists() && wanted(machine))
-        {
+        if let Some(machine) = self.machines.values_mut().find(|machine| machine.exists() && wanted(machine)) {
             change(machine);
         }
     }

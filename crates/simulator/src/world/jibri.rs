@@ -16,19 +16,13 @@ impl World {
             (false, false) => "IDLE",
         };
         let health_status = if jibri.healthy { "HEALTHY" } else { "UNHEALTHY" };
-        Some(JibriHealthView {
-            busy_status,
-            health_status,
-        })
+        Some(JibriHealthView { busy_status, health_status })
     }
 
     /// `POST gracefulShutdown`: an idle or expired Jibri exits at once; a busy one after its finalize script, and no
     /// recording begins on it any more. `false` when the port refuses.
     pub fn jibri_graceful_shutdown(&mut self, instance: &str) -> bool {
-        let Some(machine) = self
-            .machines
-            .get_mut(instance)
-            .filter(|machine| machine.exists() && machine.jibri.is_up())
+        let Some(machine) = self.machines.get_mut(instance).filter(|machine| machine.exists() && machine.jibri.is_up())
         else {
             return false;
         };
@@ -41,19 +35,14 @@ impl World {
 
     /// The instances whose Jibri's ports are open.
     pub fn running_jibris(&self) -> Vec<String> {
-        let up = self
-            .machines
-            .values()
-            .filter(|machine| machine.exists() && machine.jibri.is_up());
+        let up = self.machines.values().filter(|machine| machine.exists() && machine.jibri.is_up());
         up.map(|machine| machine.id.clone()).collect()
     }
 
     /// The folders of finished recordings that are not uploaded.
     pub fn recordings_on_disk(&self, instance: &str) -> Vec<String> {
         let machine = self.machines.get(instance).filter(|machine| machine.exists());
-        machine
-            .map(|machine| machine.jibri.leftovers.clone())
-            .unwrap_or_default()
+        machine.map(|machine| machine.jibri.leftovers.clone()).unwrap_or_default()
     }
 
     /// Tries once to upload a folder that was left; on success it is no longer there.
@@ -62,26 +51,16 @@ impl World {
     /// `ServiceUnavailable` when the upload fails, `NoSuchKey` when there is no such folder.
     pub fn upload(&mut self, instance: &str, session: &str) -> Result<(), AwsError> {
         if !self.recordings_on_disk(instance).iter().any(|left| left == session) {
-            return Err(error(
-                "NoSuchKey",
-                format!("there is no recording {session} on {instance}"),
-            ));
+            return Err(error("NoSuchKey", format!("there is no recording {session} on {instance}")));
         }
-        if self.pending_incidents.take_failed_upload() {
+        if self.next_upload_fails(instance) {
             let message = "Please reduce your request rate.".to_owned();
-            return Err(AwsError {
-                code: "ServiceUnavailable",
-                message,
-                http_status: 503,
-            });
+            return Err(AwsError { code: "ServiceUnavailable", message, http_status: 503 });
         }
         if let Some(machine) = self.machines.get_mut(instance) {
             machine.jibri.leftovers.retain(|left| left != session);
         }
-        self.note(Happening::UploadedLate {
-            session: session.to_owned(),
-            instance: instance.to_owned(),
-        });
+        self.note(Happening::UploadedLate { session: session.to_owned(), instance: instance.to_owned() });
         Ok(())
     }
 
@@ -92,10 +71,16 @@ impl World {
         }
     }
 
+    fn next_upload_fails(&mut self, id: &str) -> bool {
+        let Some(jibri) = self.activity(id).filter(|jibri| jibri.failing_uploads > 0) else {
+            return self.pending_incidents.take_failed_upload();
+        };
+        jibri.failing_uploads -= 1;
+        true
+    }
+
     fn running(&self, instance: &str) -> Option<&Machine> {
-        self.machines
-            .get(instance)
-            .filter(|machine| machine.exists() && machine.jibri.is_up())
+        self.machines.get(instance).filter(|machine| machine.exists() && machine.jibri.is_up())
     }
 
     pub(super) fn start_jibri(&mut self, id: &str) {
@@ -110,17 +95,12 @@ impl World {
     }
 
     pub(super) fn join_brewery(&mut self, id: &str) {
-        let Some(machine) = self
-            .machines
-            .get_mut(id)
-            .filter(|machine| machine.exists() && machine.jibri.is_up())
+        let Some(machine) = self.machines.get_mut(id).filter(|machine| machine.exists() && machine.jibri.is_up())
         else {
             return;
         };
         if !std::mem::replace(&mut machine.jibri.in_brewery, true) {
-            self.note(Happening::Registered {
-                instance: id.to_owned(),
-            });
+            self.note(Happening::Registered { instance: id.to_owned() });
         }
     }
 
@@ -134,15 +114,9 @@ impl World {
             machine.jibri.last_selected_at = Some(now);
             machine.jibri.busy_since = Some(now);
         }
-        self.schedule(
-            now + duration_ms - finalize_ms,
-            Due::RecordingEnds(id.to_owned(), request),
-        );
+        self.schedule(now + duration_ms - finalize_ms, Due::RecordingEnds(id.to_owned(), request));
         self.schedule(now + duration_ms, Due::FinalizeEnds(id.to_owned(), request));
-        self.note(Happening::Requested {
-            request,
-            instance: id.to_owned(),
-        });
+        self.note(Happening::Requested { request, instance: id.to_owned() });
     }
 
     fn activity(&mut self, id: &str) -> Option<&mut Jibri> {
@@ -150,17 +124,11 @@ impl World {
     }
 
     pub(super) fn end_recording(&mut self, id: &str, request: usize) {
-        let Some(jibri) = self
-            .activity(id)
-            .filter(|jibri| jibri.activity == Activity::Recording(request))
-        else {
+        let Some(jibri) = self.activity(id).filter(|jibri| jibri.activity == Activity::Recording(request)) else {
             return;
         };
         jibri.activity = Activity::Finalizing(request);
-        self.note(Happening::RecordingEnded {
-            request,
-            instance: id.to_owned(),
-        });
+        self.note(Happening::RecordingEnded { request, instance: id.to_owned() });
     }
 
     pub(super) fn end_finalize(&mut self, id: &str, request: usize) {
@@ -175,20 +143,14 @@ impl World {
             machine.settle_busy(now);
         }
         // The exit code of finalize is only logged: after a failed upload Jibri is idle, and the files stay.
-        if self.pending_incidents.take_failed_upload() {
+        if self.next_upload_fails(id) {
             if let Some(jibri) = self.activity(id) {
                 jibri.leftovers.push(session_of(request));
             }
             self.tally.failed_uploads += 1;
-            self.note(Happening::UploadFailed {
-                request,
-                instance: id.to_owned(),
-            });
+            self.note(Happening::UploadFailed { request, instance: id.to_owned() });
         } else {
-            self.note(Happening::Uploaded {
-                request,
-                instance: id.to_owned(),
-            });
+            self.note(Happening::Uploaded { request, instance: id.to_owned() });
         }
         if leaves {
             self.exit_jibri(id);
@@ -207,9 +169,7 @@ impl World {
         if let Activity::Recording(request) | Activity::Finalizing(request) = activity {
             machine.jibri.leftovers.push(session_of(request));
         }
-        self.note(Happening::JibriExited {
-            instance: id.to_owned(),
-        });
+        self.note(Happening::JibriExited { instance: id.to_owned() });
     }
 }
 

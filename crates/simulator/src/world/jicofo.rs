@@ -21,11 +21,7 @@ pub(super) struct JicofoState {
 impl World {
     /// What Jicofo does when it is asked now.
     pub fn jicofo(&mut self) -> JicofoAnswer {
-        let fault = self
-            .jicofo
-            .away
-            .filter(|(until, _)| self.now < *until)
-            .map(|(_, fault)| fault);
+        let fault = self.jicofo.away.filter(|(until, _)| self.now < *until).map(|(_, fault)| fault);
         match fault {
             None => JicofoAnswer::Answers(self.view()),
             Some(JicofoFault::WithoutDetector) => JicofoAnswer::WithoutDetector(self.view()),
@@ -37,10 +33,7 @@ impl World {
     }
 
     fn view(&self) -> JicofoView {
-        let listed = self
-            .machines
-            .values()
-            .filter(|machine| machine.exists() && machine.jibri.in_brewery);
+        let listed = self.machines.values().filter(|machine| machine.exists() && machine.jibri.in_brewery);
         let brewery: Vec<BreweryEntry> = listed
             .map(|machine| BreweryEntry {
                 nickname: machine.id.clone(),
@@ -88,21 +81,10 @@ impl World {
                 && past(machine.jibri.last_selected_at, SELECTION_PAUSE_MS)
                 && past(machine.jibri.last_failed_at, FAILURE_PENALTY_MS)
         };
-        let best = self
-            .machines
-            .values()
-            .filter(eligible)
-            .map(|machine| machine.jibri.last_failed_at)
-            .min()?;
-        let equals: Vec<&Machine> = self
-            .machines
-            .values()
-            .filter(eligible)
-            .filter(|machine| machine.jibri.last_failed_at == best)
-            .collect();
+        let best = self.machines.values().filter(eligible).map(|machine| machine.jibri.last_failed_at).min()?;
+        let equals: Vec<&Machine> =
+            self.machines.values().filter(eligible).filter(|machine| machine.jibri.last_failed_at == best).collect();
         let drawn = self.rng.below(u64::try_from(equals.len()).unwrap_or(0));
-        equals
-            .get(usize::try_from(drawn).unwrap_or(0))
-            .map(|machine| machine.id.clone())
+        equals.get(usize::try_from(drawn).unwrap_or(0)).map(|machine| machine.id.clone())
     }
 }

@@ -8,98 +8,31 @@ use super::Milliseconds;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each line says what it is")]
 pub enum Happening {
-    Launched {
-        instance: String,
-        zone: String,
-    },
+    Launched { instance: String, zone: String },
     LaunchFailed,
-    InService {
-        instance: String,
-    },
-    Registered {
-        instance: String,
-    },
-    Requested {
-        request: usize,
-        instance: String,
-    },
-    Refused {
-        request: usize,
-    },
-    RecordingEnded {
-        request: usize,
-        instance: String,
-    },
-    Uploaded {
-        request: usize,
-        instance: String,
-    },
-    UploadFailed {
-        request: usize,
-        instance: String,
-    },
-    UploadedLate {
-        session: String,
-        instance: String,
-    },
-    JibriExited {
-        instance: String,
-    },
-    DesiredChanged {
-        from: u32,
-        to: u32,
-        by: &'static str,
-    },
-    Terminating {
-        instance: String,
-        cause: &'static str,
-    },
-    HookWaits {
-        instance: String,
-    },
-    Heartbeat {
-        instance: String,
-    },
-    HookEnded {
-        instance: String,
-        result: &'static str,
-        by: &'static str,
-    },
-    Retained {
-        instance: String,
-    },
-    Ended {
-        instance: String,
-    },
-    RecordingCut {
-        request: usize,
-        instance: String,
-    },
-    FilesLost {
-        instance: String,
-        recordings: usize,
-    },
-    CommandSent {
-        command: String,
-        document: String,
-        instances: usize,
-    },
-    CommandEnded {
-        command: String,
-        instance: String,
-        status: &'static str,
-    },
-    AlarmChanged {
-        alarm: String,
-        state: &'static str,
-    },
-    PolicyIdle {
-        policy: String,
-        why: &'static str,
-    },
-    Incident {
-        what: String,
-    },
+    InService { instance: String },
+    Registered { instance: String },
+    Requested { request: usize, instance: String },
+    Refused { request: usize },
+    RecordingEnded { request: usize, instance: String },
+    Uploaded { request: usize, instance: String },
+    UploadFailed { request: usize, instance: String },
+    UploadedLate { session: String, instance: String },
+    JibriExited { instance: String },
+    DesiredChanged { from: u32, to: u32, by: &'static str },
+    Terminating { instance: String, cause: &'static str },
+    HookWaits { instance: String },
+    Heartbeat { instance: String },
+    HookEnded { instance: String, result: &'static str, by: &'static str },
+    Retained { instance: String },
+    Ended { instance: String },
+    RecordingCut { request: usize, instance: String },
+    FilesLost { instance: String, recordings: usize },
+    CommandSent { command: String, document: String, instances: usize },
+    CommandEnded { command: String, instance: String, status: &'static str },
+    AlarmChanged { alarm: String, state: &'static str },
+    PolicyIdle { policy: String, why: &'static str },
+    Incident { what: String },
 }
 
 /// One happening, and when.
@@ -148,18 +81,10 @@ impl fmt::Display for Happening {
             Happening::FilesLost { instance, recordings } => {
                 write!(formatter, "FILES-LOST {recordings} recordings on {instance}")
             }
-            Happening::CommandSent {
-                command,
-                document,
-                instances,
-            } => {
+            Happening::CommandSent { command, document, instances } => {
                 write!(formatter, "command {command} {document} to {instances} instances")
             }
-            Happening::CommandEnded {
-                command,
-                instance,
-                status,
-            } => {
+            Happening::CommandEnded { command, instance, status } => {
                 write!(formatter, "command {command} on {instance} ended {status}")
             }
             Happening::AlarmChanged { alarm, state } => write!(formatter, "alarm {alarm} {state}"),

@@ -61,6 +61,8 @@ pub(super) struct Jibri {
     pub(super) in_brewery: bool,
     pub(super) last_failed_at: Option<Milliseconds>,
     pub(super) last_selected_at: Option<Milliseconds>,
+    /// How many of its next uploads fail.
+    pub(super) failing_uploads: u32,
     /// Folders of finished recordings whose upload failed.
     pub(super) leftovers: Vec<String>,
     pub(super) busy_since: Option<Milliseconds>,

@@ -74,6 +74,7 @@ enum Due {
     EvaluateAlarm(usize),
     RepeatAlarmAction(usize),
     Incident(usize),
+    JicofoBack,
 }
 
 impl World {
@@ -158,10 +159,7 @@ impl World {
     /// `ParameterNotFound`.
     pub fn get_parameter(&mut self, name: &str) -> Result<String, AwsError> {
         self.throttle("ThrottlingException")?;
-        self.parameters
-            .get(name)
-            .cloned()
-            .ok_or_else(|| error("ParameterNotFound", format!("{name} not found.")))
+        self.parameters.get(name).cloned().ok_or_else(|| error("ParameterNotFound", format!("{name} not found.")))
     }
 
     /// `PutParameter`, overwriting.
@@ -194,6 +192,7 @@ impl World {
             Due::EvaluateAlarm(index) => self.evaluate_alarm(index),
             Due::RepeatAlarmAction(index) => self.repeat_alarm_action(index),
             Due::Incident(index) => self.strike(index),
+            Due::JicofoBack => self.jicofo_comes_back(),
         }
     }
 
@@ -203,10 +202,7 @@ impl World {
     }
 
     fn note(&mut self, happening: Happening) {
-        self.log.push(LogEntry {
-            at: self.now,
-            happening,
-        });
+        self.log.push(LogEntry { at: self.now, happening });
     }
 
     /// A time drawn evenly from none to so many seconds.
@@ -228,9 +224,5 @@ fn milliseconds(seconds: f64) -> Milliseconds {
 }
 
 fn error(code: &'static str, message: impl Into<String>) -> AwsError {
-    AwsError {
-        code,
-        message: message.into(),
-        http_status: 400,
-    }
+    AwsError { code, message: message.into(), http_status: 400 }
 }

@@ -66,12 +66,9 @@ impl PolicyConfig {
             PolicyConfig::Simple { .. } if group.any_waits => Err("an instance is in a wait state"),
             PolicyConfig::Simple { .. } if group.now < group.cooldown_until => Err("the cooldown runs"),
             PolicyConfig::Simple { adjustment, .. } => Ok(clamp(i64::from(group.desired) + adjustment)),
-            PolicyConfig::Step {
-                steps, warmup_seconds, ..
-            } => {
-                let step = steps
-                    .iter()
-                    .find(|step| breach >= step.lower && step.upper.is_none_or(|upper| breach < upper));
+            PolicyConfig::Step { steps, warmup_seconds, .. } => {
+                let step =
+                    steps.iter().find(|step| breach >= step.lower && step.upper.is_none_or(|upper| breach < upper));
                 let Some(step) = step else {
                     return Err("no step fits the breach");
                 };

@@ -55,10 +55,7 @@ impl World {
             AlarmState::Alarm => "ALARM",
             AlarmState::InsufficientData => "INSUFFICIENT_DATA",
         };
-        self.note(Happening::AlarmChanged {
-            alarm: self.config.alarms[index].name.clone(),
-            state: name,
-        });
+        self.note(Happening::AlarmChanged { alarm: self.config.alarms[index].name.clone(), state: name });
         if state == AlarmState::Alarm {
             self.repeat_alarm_action(index);
         }
@@ -73,12 +70,7 @@ impl World {
         let alarm = self.config.alarms[index].clone();
         let evaluation = self.metrics.evaluate(&alarm, AlarmState::Alarm, self.now);
         let breach = evaluation.newest.unwrap_or(alarm.threshold) - alarm.threshold;
-        let policy = self
-            .config
-            .policies
-            .iter()
-            .find(|policy| Some(policy.name()) == alarm.policy.as_deref())
-            .cloned();
+        let policy = self.config.policies.iter().find(|policy| Some(policy.name()) == alarm.policy.as_deref()).cloned();
         let Some(policy) = policy else { return };
         let active = self.machines.values().filter(|machine| machine.is_active());
         let group = GroupNow {
@@ -86,10 +78,7 @@ impl World {
             min_size: self.group.min_size,
             max_size: self.group.max_size,
             desired: self.group.desired,
-            any_waits: self
-                .machines
-                .values()
-                .any(|machine| machine.lifecycle == Lifecycle::TerminatingWait),
+            any_waits: self.machines.values().any(|machine| machine.lifecycle == Lifecycle::TerminatingWait),
             cooldown_until: self.group.cooldown_until,
             in_service_since: active.map(|machine| machine.in_service_at).collect(),
         };
@@ -101,10 +90,7 @@ impl World {
                 }
             }
             Ok(_) => {}
-            Err(why) => self.note(Happening::PolicyIdle {
-                policy: policy.name().to_owned(),
-                why,
-            }),
+            Err(why) => self.note(Happening::PolicyIdle { policy: policy.name().to_owned(), why }),
         }
     }
 }

@@ -54,21 +54,12 @@ impl World {
             return Err(error("ValidationException", message));
         }
         if !self.config.documents().iter().any(|known| known == document) {
-            return Err(error(
-                "InvalidDocument",
-                format!("Document with name {document} does not exist."),
-            ));
+            return Err(error("InvalidDocument", format!("Document with name {document} does not exist.")));
         }
-        let managed = |id: &&String| {
-            self.machines
-                .get(*id)
-                .is_some_and(|machine| machine.exists() && machine.ssm_at <= self.now)
-        };
+        let managed =
+            |id: &&String| self.machines.get(*id).is_some_and(|machine| machine.exists() && machine.ssm_at <= self.now);
         if let Some(id) = instances.iter().find(|id| !managed(id)) {
-            return Err(error(
-                "InvalidInstanceId",
-                format!("Instances [{id}] not in a valid state for account"),
-            ));
+            return Err(error("InvalidInstanceId", format!("Instances [{id}] not in a valid state for account")));
         }
         self.ssm.commands += 1;
         let command_id = format!("00000000-0000-4000-b000-{:012x}", self.ssm.commands);
@@ -101,12 +92,7 @@ impl World {
             instances: instances.len(),
         });
         let old = self.now - KEPT_MS;
-        while self
-            .ssm
-            .invocations
-            .first_key_value()
-            .is_some_and(|(_, invocation)| invocation.view.sent_at < old)
-        {
+        while self.ssm.invocations.first_key_value().is_some_and(|(_, invocation)| invocation.view.sent_at < old) {
             self.ssm.invocations.pop_first();
         }
         Ok(command_id)
@@ -155,11 +141,7 @@ impl World {
             return;
         };
         let (instance, document) = (invocation.view.instance.clone(), invocation.view.document.clone());
-        if !self
-            .machines
-            .get(&instance)
-            .is_some_and(super::machine::Machine::exists)
-        {
+        if !self.machines.get(&instance).is_some_and(super::machine::Machine::exists) {
             return self.end_with(index, "Failed", "Undeliverable");
         }
         invocation.view.status = "InProgress";
@@ -167,11 +149,7 @@ impl World {
         match self.config.scripts {
             Scripts::Host => {
                 let command_id = invocation.view.command_id.clone();
-                self.ssm.script_runs.push_back(ScriptRun {
-                    command_id,
-                    instance,
-                    document,
-                });
+                self.ssm.script_runs.push_back(ScriptRun { command_id, instance, document });
                 self.schedule(self.now + EXECUTION_TIMEOUT_MS, Due::CommandTimesOut(index));
             }
             Scripts::World => {
@@ -186,22 +164,14 @@ impl World {
     }
 
     pub(super) fn end_command(&mut self, index: usize) {
-        let ended = self
-            .ssm
-            .invocations
-            .get_mut(&index)
-            .and_then(|invocation| invocation.ends_with.take());
+        let ended = self.ssm.invocations.get_mut(&index).and_then(|invocation| invocation.ends_with.take());
         if let Some(ended) = ended {
             self.finish(index, ended);
         }
     }
 
     pub(super) fn time_out_command(&mut self, index: usize) {
-        let status = self
-            .ssm
-            .invocations
-            .get(&index)
-            .map(|invocation| invocation.view.status);
+        let status = self.ssm.invocations.get(&index).map(|invocation| invocation.view.status);
         match status {
             Some("Pending") => self.end_with(index, "TimedOut", "Delivery Timed Out"),
             Some("InProgress") => self.end_with(index, "TimedOut", "Execution Timed Out"),
@@ -217,10 +187,7 @@ impl World {
             return;
         }
         // A script cannot answer from a machine that has ended meanwhile.
-        let alive = self
-            .machines
-            .get(&invocation.view.instance)
-            .is_some_and(super::machine::Machine::exists);
+        let alive = self.machines.get(&invocation.view.instance).is_some_and(super::machine::Machine::exists);
         if !alive {
             return self.end_with(index, "TimedOut", "Execution Timed Out");
         }
@@ -237,11 +204,7 @@ impl World {
         invocation.view.status = status;
         invocation.view.status_details = details;
         let (command, instance) = (invocation.view.command_id.clone(), invocation.view.instance.clone());
-        self.note(Happening::CommandEnded {
-            command,
-            instance,
-            status,
-        });
+        self.note(Happening::CommandEnded { command, instance, status });
     }
 
     /// What `instance/jibri_drain.py` does and prints on this instance. A test holds the two against each other.

@@ -1,8 +1,12 @@
 //! Small worlds in which nothing is left to chance, and what can be seen of them.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::collections::BTreeMap;
+
+use controller::Settings;
 use simulator::{
     demand::Request,
+    run::{InvocationFaults, Runner},
     world::{
         AwsError, GroupInstanceView, GroupView, Happening, HookConfig, JicofoAnswer, JicofoView, LaunchConfig,
         Milliseconds, SsmConfig, World, WorldConfig,
@@ -34,31 +38,19 @@ pub(crate) fn group_of(desired_capacity: u32) -> WorldConfig {
             never_registers: 0.0,
             describe_lag_seconds: 0.0,
         },
-        ssm: SsmConfig {
-            registration_seconds: 0.0,
-            delivery_seconds: 0.0,
-            execution_seconds: 0.0,
-            lost: 0.0,
-        },
+        ssm: SsmConfig { registration_seconds: 0.0, delivery_seconds: 0.0, execution_seconds: 0.0, lost: 0.0 },
         ..WorldConfig::default()
     }
 }
 
 /// The group's hook, with another heartbeat time-out.
 pub(crate) fn hook(heartbeat_timeout_seconds: u32, default_continues: bool) -> Option<HookConfig> {
-    Some(HookConfig {
-        name: HOOK.into(),
-        heartbeat_timeout_seconds,
-        default_continues,
-    })
+    Some(HookConfig { name: HOOK.into(), heartbeat_timeout_seconds, default_continues })
 }
 
 /// Somebody asks for a recording, so long after the start, for so long.
 pub(crate) fn request(after_start: Milliseconds, duration_ms: Milliseconds) -> Request {
-    Request {
-        at: START + after_start,
-        duration_ms,
-    }
+    Request { at: START + after_start, duration_ms }
 }
 
 pub(crate) fn begin(config: WorldConfig) -> World {
@@ -77,10 +69,7 @@ pub(crate) fn wait(world: &mut World, span: Milliseconds) {
 }
 
 pub(crate) fn group(world: &mut World) -> GroupView {
-    world
-        .describe_auto_scaling_groups(GROUP)
-        .expect("no throttling")
-        .expect("the group is there")
+    world.describe_auto_scaling_groups(GROUP).expect("no throttling").expect("the group is there")
 }
 
 pub(crate) fn desired(world: &mut World) -> u32 {
@@ -103,9 +92,7 @@ pub(crate) fn member(world: &mut World, id: &str) -> Option<GroupInstanceView> {
 }
 
 pub(crate) fn terminate(world: &mut World, id: &str, decrement: bool) -> Result<(), AwsError> {
-    world
-        .terminate_instance_in_auto_scaling_group(id, decrement)
-        .map(|_| ())
+    world.terminate_instance_in_auto_scaling_group(id, decrement).map(|_| ())
 }
 
 pub(crate) fn heartbeat(world: &mut World, id: &str) -> Result<(), AwsError> {
@@ -141,12 +128,70 @@ pub(crate) fn times(world: &World, wanted: impl Fn(&Happening) -> bool) -> usize
 /// What happened to an instance, in order, each the first word of its line.
 pub(crate) fn story_of(world: &World, id: &str) -> Vec<String> {
     let lines = world.log().iter().map(|entry| entry.happening.to_string());
-    lines
-        .filter(|line| line.contains(id))
-        .filter_map(|line| line.split(' ').next().map(str::to_owned))
-        .collect()
+    lines.filter(|line| line.contains(id)).filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
 }
 
 pub(crate) fn log_text(world: &World) -> String {
     world.log().iter().map(|entry| format!("{entry}\n")).collect()
+}
+
+/// The end of the log, for a test that fails.
+fn lately(world: &World) -> String {
+    let first = world.log().len().saturating_sub(40);
+    world.log()[first..].iter().map(|entry| format!("\n{entry}")).collect()
+}
+
+/// The functions at work in a world, with these settings and no faults.
+pub(crate) fn at_work(config: WorldConfig, settings: &[(&str, &str)]) -> Runner {
+    at_work_with(config, settings, InvocationFaults::default(), 1)
+}
+
+pub(crate) fn at_work_with(
+    config: WorldConfig,
+    settings: &[(&str, &str)],
+    faults: InvocationFaults,
+    seed: u64,
+) -> Runner {
+    let required = [("AUTO_SCALING_GROUP", GROUP), ("JICOFO_URLS", "http://127.0.0.1:8888")];
+    let variables: BTreeMap<String, String> =
+        required.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let settings = Settings::from_variables(&variables).expect("settings that can be used");
+    Runner::new(config, settings, faults, seed).expect("a world that is possible")
+}
+
+/// Lets everything go on for so long, and looks every minute whether it is as it must always be.
+pub(crate) fn go_on(runner: &mut Runner, span: Milliseconds) {
+    let end = runner.world().now() + span;
+    while runner.world().now() < end {
+        let moment = (runner.world().now() + MINUTE).min(end);
+        runner.run_until(moment);
+        let mut world = runner.world();
+        let snapshot = world.snapshot();
+        assert_eq!((snapshot.recordings_cut, snapshot.files_lost), (0, 0), "{}", lately(&world));
+        assert!(snapshot.desired >= world.config().min_size);
+        if let Ok(Some(group)) = world.describe_auto_scaling_groups(GROUP) {
+            assert!(group.desired_capacity <= group.max_size, "{group:?}");
+        }
+    }
+}
+
+/// The pool is what it is to be when nobody records: so many available, and nothing besides them.
+pub(crate) fn assert_at_rest(runner: &Runner, spare: u32) {
+    let snapshot = runner.world().snapshot();
+    let pool = [snapshot.available, snapshot.desired, snapshot.machines];
+    assert_eq!(pool, [spare; 3], "available, desired, machines: {}", lately(&runner.world()));
+    assert_eq!((snapshot.busy, snapshot.draining, snapshot.retained), (0, 0, 0));
+}
+
+/// How many instances have begun to end.
+pub(crate) fn terminations(runner: &Runner) -> usize {
+    times(&runner.world(), |happening| matches!(happening, Happening::Terminating { .. }))
+}
+
+/// What the invocations complained about, each complaint once.
+pub(crate) fn complaints(runner: &Runner) -> Vec<String> {
+    let mut complaints: Vec<String> = runner.errors().iter().map(|(_, _, error)| error.to_string()).collect();
+    complaints.sort();
+    complaints.dedup();
+    complaints
 }

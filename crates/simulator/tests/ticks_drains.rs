@@ -1,0 +1,186 @@
+//! The real ticks over the world: whatever ends an instance, its recording is finished and uploaded first.
+
+mod common;
+
+use common::*;
+use simulator::{
+    run::Runner,
+    world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, MissingData, Statistic, World, WorldConfig},
+};
+
+/// A pool of two spare Jibris, and one recording that began a minute ago and lasts for so long.
+fn recording_for(
+    duration_ms: Milliseconds,
+    change: impl FnOnce(&mut WorldConfig),
+    settings: &[(&str, &str)],
+) -> Runner {
+    let mut config = group_of(0);
+    config.demand = vec![request(10 * MINUTE, duration_ms)];
+    change(&mut config);
+    let mut runner = at_work(config, settings);
+    go_on(&mut runner, 11 * MINUTE);
+    assert_eq!(runner.world().snapshot().busy, 1);
+    runner
+}
+
+/// When this happened first.
+fn moment(world: &World, wanted: impl Fn(&Happening) -> bool) -> Option<Milliseconds> {
+    let found = world.log().iter().find(|entry| wanted(&entry.happening));
+    found.map(|entry| entry.at)
+}
+
+fn uploaded_at(world: &World) -> Option<Milliseconds> {
+    moment(world, |happening| matches!(happening, Happening::Uploaded { .. }))
+}
+
+fn ended_at(world: &World, id: &str) -> Option<Milliseconds> {
+    moment(world, |happening| matches!(happening, Happening::Ended { instance } if instance == id))
+}
+
+#[test]
+fn a_long_recording_outlasts_many_heartbeat_time_outs_and_then_its_instance_ends() {
+    let mut runner = recording_for(3 * HOUR, |config| config.hook = hook(1800, false), &[]);
+    let id = recorder_of(&runner.world(), 0);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 3 * HOUR - 2 * MINUTE);
+    assert_eq!(member(&mut runner.world(), &id).unwrap().lifecycle_state, "Terminating:Wait");
+    assert_eq!(uploaded_at(&runner.world()), None);
+
+    go_on(&mut runner, HOUR);
+    assert_at_rest(&runner, 2);
+    let world = runner.world();
+    let (uploaded, ended) = (uploaded_at(&world).unwrap(), ended_at(&world, &id).unwrap());
+    assert!(uploaded < ended && ended - uploaded < 5 * MINUTE);
+    let results: Vec<_> = world
+        .log()
+        .iter()
+        .filter_map(|entry| match &entry.happening {
+            Happening::HookEnded { instance, result, by } if *instance == id => Some((*result, *by)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(results, [("CONTINUE", "CompleteLifecycleAction")]);
+}
+
+#[test]
+fn a_drain_holds_a_hook_that_lasts_two_minutes() {
+    let mut runner = recording_for(90 * MINUTE, |config| config.hook = hook(120, true), &[]);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 3 * HOUR);
+    assert_at_rest(&runner, 2);
+    assert!(uploaded_at(&runner.world()).is_some());
+}
+
+#[test]
+fn a_drain_under_way_delays_no_scale_out() {
+    let mut runner = recording_for(3 * HOUR, |config| config.demand.push(request(20 * MINUTE, HOUR)), &[]);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 12 * MINUTE);
+    let snapshot = runner.world().snapshot();
+    assert_eq!((snapshot.draining_busy, snapshot.busy, snapshot.available), (1, 1, 2));
+}
+
+#[test]
+fn a_failed_upload_is_tried_again_by_the_drain_until_it_succeeds() {
+    let mut runner = recording_for(30 * MINUTE, |_| (), &[]);
+    let id = recorder_of(&runner.world(), 0);
+    runner.world().cause(Incident::NextUploadsFail { count: 4 });
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 2 * HOUR);
+    assert_at_rest(&runner, 2);
+    let world = runner.world();
+    assert_eq!(world.summary().uploads_failed, 1);
+    let late = moment(&world, |happening| matches!(happening, Happening::UploadedLate { .. })).unwrap();
+    assert!(late < ended_at(&world, &id).unwrap());
+}
+
+#[test]
+fn files_of_an_earlier_recording_go_out_before_their_idle_jibri_ends() {
+    let mut runner = recording_for(30 * MINUTE, |_| (), &[]);
+    let id = recorder_of(&runner.world(), 0);
+    runner.world().cause(Incident::NextUploadsFail { count: 1 });
+    go_on(&mut runner, 30 * MINUTE);
+    assert_eq!(runner.world().recordings_on_disk(&id).len(), 1);
+    terminate(&mut runner.world(), &id, false).unwrap();
+    go_on(&mut runner, HOUR);
+    assert_at_rest(&runner, 2);
+    let uploaded_late = |happening: &Happening| matches!(happening, Happening::UploadedLate { .. });
+    assert_eq!(times(&runner.world(), uploaded_late), 1);
+}
+
+#[test]
+fn while_ssm_is_offline_nobody_is_scaled_in_and_every_drain_is_kept() {
+    let mut runner =
+        recording_for(20 * MINUTE, |config| config.desired_capacity = 6, &[("IDLE_COUNT_THRESHOLD", "15")]);
+    let draining = recorder_of(&runner.world(), 0);
+    runner.world().cause(Incident::SsmOffline { for_ms: HOUR });
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, HOUR - MINUTE);
+    assert_eq!(terminations(&runner), 1, "nobody can be asked, so nobody else goes");
+    assert_eq!(member(&mut runner.world(), &draining).unwrap().lifecycle_state, "Terminating:Wait");
+    go_on(&mut runner, HOUR);
+    assert_at_rest(&runner, 2);
+}
+
+#[test]
+fn commands_that_are_lost_are_sent_again() {
+    let mut runner = recording_for(20 * MINUTE, |_| (), &[]);
+    runner.world().cause(Incident::LoseNextCommands { count: 10 });
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 2 * HOUR);
+    assert_at_rest(&runner, 2);
+}
+
+#[test]
+fn a_drain_beyond_its_limit_is_retained_and_reported_and_not_cut() {
+    let retained = AlarmConfig {
+        name: "retained".into(),
+        metric: "RetainedInstances".into(),
+        statistic: Statistic::Maximum,
+        period_seconds: 60,
+        evaluation_periods: 1,
+        datapoints_to_alarm: 1,
+        at_least: true,
+        threshold: 1.0,
+        missing: MissingData::NotBreaching,
+        policy: None,
+    };
+    let mut runner = recording_for(HOUR, |config| config.alarms = vec![retained], &[("DRAIN_LIMIT_MINUTES", "10")]);
+    let id = recorder_of(&runner.world(), 0);
+    runner.world().cause(Incident::JibriHangsBusy);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 9 * MINUTE);
+    assert_eq!(runner.world().snapshot().retained, 0);
+    go_on(&mut runner, 24 * HOUR);
+    assert_eq!(member(&mut runner.world(), &id).unwrap().lifecycle_state, "Terminating:Retained");
+    let snapshot = runner.world().snapshot();
+    assert_eq!((snapshot.retained, snapshot.available, snapshot.desired), (1, 2, 2));
+    assert_eq!(runner.world().jibri_health(&id).unwrap().busy_status, "BUSY");
+    assert_eq!(runner.world().alarm_state("retained"), Some(AlarmState::Alarm));
+}
+
+#[test]
+fn a_machine_that_ends_by_hand_during_its_drain_does_not_hold_its_hook() {
+    let mut runner = at_work(group_of(0), &[]);
+    go_on(&mut runner, 10 * MINUTE);
+    runner.world().cause(Incident::SsmOffline { for_ms: 24 * HOUR });
+    let id = ids(&mut runner.world()).remove(0);
+    terminate(&mut runner.world(), &id, false).unwrap();
+    go_on(&mut runner, 5 * MINUTE);
+    runner.world().terminate_ec2_instance(&id);
+    go_on(&mut runner, 5 * MINUTE);
+    assert_at_rest(&runner, 2);
+}
+
+#[test]
+fn an_instance_that_ends_before_its_boot_is_over_drains_too() {
+    let mut config = group_of(0);
+    config.ssm.registration_seconds = 120.0;
+    let mut runner = at_work(config, &[]);
+    go_on(&mut runner, 20 * SECOND);
+    let id = ids(&mut runner.world()).remove(0);
+    terminate(&mut runner.world(), &id, false).unwrap();
+    go_on(&mut runner, 20 * MINUTE);
+    assert_at_rest(&runner, 2);
+    assert!(ended_at(&runner.world(), &id).is_some());
+}
