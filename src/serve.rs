@@ -9,7 +9,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::{
-    adapters::{AwsReader, AwsWriter, Jicofos, connect},
+    adapters::{AwsReader, AwsWriter, Jicofos, configure, connect},
     clock::FunctionClock,
     events::{Trigger, read_event},
     telemetry,
@@ -54,7 +54,7 @@ async fn prepare(function: Function) -> Result<Context, Error> {
     let settings = Settings::from_variables(&std::env::vars().collect())?;
     let endpoint_url = std::env::var("AWS_ENDPOINT_URL").ok();
     let clock = FunctionClock::from_variables(settings.rehearsal_clock.as_deref(), endpoint_url.as_deref())?;
-    let (reader, writer) = connect(&settings).await;
+    let (reader, writer) = connect(&settings, &configure().load().await);
     let ports = Ports { reader, writer, jicofo: Jicofos::new(&settings)?, clock };
     Ok(Context { function, settings, ports })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use controller::{
     Settings,
     ports::{
@@ -56,18 +56,21 @@ impl Names {
     }
 }
 
-/// Makes the clients, once for the life of the function.
-pub async fn connect(settings: &Settings) -> (AwsReader, Option<AwsWriter>) {
+/// What every call has in common: time-outs and a bounded number of attempts. Where and as whom it is made comes from
+/// the environment, as Lambda sets it.
+pub fn configure() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(MOST_ATTEMPTS))
-        .load()
-        .await;
+}
+
+/// Makes the clients, once for the life of the function.
+pub fn connect(settings: &Settings, config: &SdkConfig) -> (AwsReader, Option<AwsWriter>) {
     let names = Names {
         group: settings.auto_scaling_group.clone(),
         hook: settings.lifecycle_hook.clone(),
@@ -77,14 +80,14 @@ pub async fn connect(settings: &Settings) -> (AwsReader, Option<AwsWriter>) {
         namespace: settings.metric_namespace.clone(),
     };
     let reader = AwsReader {
-        autoscaling: aws_sdk_autoscaling::Client::new(&config),
-        ec2: aws_sdk_ec2::Client::new(&config),
-        ssm: aws_sdk_ssm::Client::new(&config),
+        autoscaling: aws_sdk_autoscaling::Client::new(config),
+        ec2: aws_sdk_ec2::Client::new(config),
+        ssm: aws_sdk_ssm::Client::new(config),
         names,
     };
     let writer = (!settings.dry_run).then(|| AwsWriter {
         autoscaling: reader.autoscaling.clone(),
-        cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+        cloudwatch: aws_sdk_cloudwatch::Client::new(config),
         ec2: reader.ec2.clone(),
         ssm: reader.ssm.clone(),
         names: reader.names.clone(),

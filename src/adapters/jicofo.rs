@@ -83,3 +83,101 @@ fn describe(error: &reqwest::Error) -> String {
         false => causes.join(": "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    const STATS: &str = r#"{"jibri_detector":{"count":1,"available":1}}"#;
+    const DEBUG: &str = r#"{"jibri_detector":{"is_sip":false,"i-1":{"health_status":"HEALTHY","busy_status":"IDLE"}}}"#;
+
+    /// What a stand-in of Jicofo does with a request.
+    #[derive(Clone)]
+    enum Answer {
+        Json,
+        Status(&'static str),
+        Body(String),
+        Endless,
+        Never,
+        Drop,
+    }
+
+    async fn answer(mut stream: TcpStream, answer: Answer) {
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).await.expect("a request");
+        let body = if request[..read].starts_with(b"GET /stats") { STATS } else { DEBUG };
+        let reply = match answer {
+            Answer::Json => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+            Answer::Status(status) => format!("HTTP/1.1 {status}\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"),
+            Answer::Body(body) => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+            Answer::Endless => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+                while stream.write_all(&[b' '; 65536]).await.is_ok() {}
+                return;
+            }
+            Answer::Never => std::future::pending().await,
+            Answer::Drop => return,
+        };
+        let _ = stream.write_all(reply.as_bytes()).await;
+    }
+
+    async fn serve(how: Answer) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream, how.clone()));
+            }
+        });
+        url
+    }
+
+    async fn fetch(urls: &str) -> Vec<Result<JicofoReading, CallError>> {
+        let variables = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", urls), ("JICOFO_TIMEOUT_SECONDS", "1")];
+        let variables: BTreeMap<_, _> =
+            variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        let settings = Settings::from_variables(&variables).expect("settings");
+        Jicofos::new(&settings).expect("a client").fetch_jicofos().await
+    }
+
+    #[tokio::test]
+    async fn each_jicofo_gives_its_own_answer_or_error() {
+        let (good, bad) = (serve(Answer::Json).await, serve(Answer::Status("500 Internal Server Error")).await);
+        let readings = fetch(&format!("{good}, {bad}/")).await;
+        assert_eq!(readings[0].as_ref().unwrap().jibris[0].nickname, "i-1");
+        let error = readings[1].as_ref().unwrap_err().to_string();
+        assert_eq!(error, format!("GET {bad}/stats: it answered 500 Internal Server Error"));
+    }
+
+    #[tokio::test]
+    async fn whatever_else_it_answers_is_an_error_in_words() {
+        for (how, expected) in [
+            (Answer::Status("302 Found"), "it answered 302 Found"),
+            (Answer::Body("<html>".into()), "/stats cannot be read"),
+            (Answer::Body("{}".into()), "/stats has no jibri_detector"),
+            (Answer::Endless, "it answered more than 8388608 bytes"),
+            (Answer::Never, "it did not answer in time"),
+            (Answer::Drop, "connection"),
+        ] {
+            let readings = fetch(&serve(how).await).await;
+            let error = readings[0].as_ref().unwrap_err().to_string();
+            assert!(error.contains(expected), "expected {expected:?}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_is_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        drop(listener);
+        let error = fetch(&url).await[0].as_ref().unwrap_err().to_string();
+        assert!(error.contains("refused"), "{error}");
+    }
+}

@@ -10,5 +10,5 @@ mod ec2;
 mod jicofo;
 mod ssm;
 
-pub use aws::{AwsReader, AwsWriter, connect};
+pub use aws::{AwsReader, AwsWriter, configure, connect};
 pub use jicofo::Jicofos;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use localcloud::{CloudConfig, LocalCloud};
 use serde_json::Value;
 use simulator::demand::Request;
-use simulator::world::{CommandView, Incident};
+use simulator::world::{CommandView, Incident, World};
 use support::{Directory, config, eventually, http, refuses};
 
 fn manifest_directory() -> &'static Path {
@@ -137,4 +137,51 @@ async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
     let uploaded = directory.0.join("recordings").join(&instance).join(&left);
     assert!(uploaded.join("metadata.json").is_file());
     assert_eq!(cloud.summary().files_lost, 0);
+}
+
+/// What the script prints, command by command, once the first Jibri is as it should be.
+async fn reports(
+    mut config: CloudConfig,
+    script: Option<PathBuf>,
+    ready: impl Fn(&mut World, &str) -> bool,
+    drains: &[bool],
+) -> Vec<Value> {
+    config.script = script;
+    let (cloud, instance) = start(config).await;
+    eventually("its state", || cloud.world(|world| ready(world, &instance)).then_some(())).await;
+    let mut reports = Vec::new();
+    for drain in drains {
+        let command = run(&cloud, &instance, *drain).await;
+        let printed = command.output.lines().next().expect("a line");
+        reports.push(serde_json::from_str(printed).expect("JSON"));
+    }
+    reports
+}
+
+/// In virtual time the world runs a model of the script: it must say what the script says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worlds_model_of_the_script_says_what_the_script_says() {
+    let recording = |duration_ms, failing_uploads| {
+        move |directory: &Directory| {
+            let mut config = config(directory, 20.0);
+            let start_at = config.world.start;
+            config.world.demand = vec![Request { at: start_at + 30_000, duration_ms }];
+            config.world.incidents = vec![(start_at, Incident::NextUploadsFail { count: failing_uploads })];
+            config
+        }
+    };
+    let idle = |directory: &Directory| config(directory, 20.0);
+    let busy = |world: &mut World, id: &str| world.jibri_health(id).is_some_and(|health| health.busy_status == "BUSY");
+    let left = |world: &mut World, id: &str| !world.recordings_on_disk(id).is_empty();
+    type Story<'a> = (Box<dyn Fn(&Directory) -> CloudConfig + 'a>, fn(&mut World, &str) -> bool, &'a [bool]);
+    let stories: [Story; 3] = [
+        (Box::new(idle), |_, _| true, &[false, true, true, false]),
+        (Box::new(recording(86_400_000, 0)), busy, &[false, true, false]),
+        (Box::new(recording(10_000, 2)), left, &[false, true, true]),
+    ];
+    for (make, ready, drains) in stories {
+        let (real, model) = (Directory::new(), Directory::new());
+        let said = reports(make(&real), Some(own_script()), ready, drains).await;
+        assert_eq!(said, reports(make(&model), None, ready, drains).await);
+    }
 }

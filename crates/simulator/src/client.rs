@@ -66,11 +66,19 @@ impl Client {
         }
     }
 
+    /// Several calls of an invocation may be under way at once: the first to go on decides when it wakes, and each
+    /// is looked at again then, since whoever runs them polls only what has asked for it.
     async fn sleep_until_ms(&self, moment: Milliseconds) {
-        self.wake_at.set(moment);
-        poll_fn(|_| match self.world.borrow().now() >= moment {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        poll_fn(|context| {
+            let (now, wake_at) = (self.world.borrow().now(), self.wake_at.get());
+            if now >= moment {
+                return Poll::Ready(());
+            }
+            if wake_at <= now || moment < wake_at {
+                self.wake_at.set(moment);
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
         })
         .await;
     }

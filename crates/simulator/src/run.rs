@@ -42,7 +42,7 @@ impl Function {
 pub struct InvocationFaults {
     /// The longest that a call takes, in milliseconds; 0 makes every call instant.
     pub call_latency_ms: u64,
-    /// The share of invocations that are killed somewhere on their way.
+    /// The share of invocations that are to be killed at a moment drawn ahead; some have ended before it comes.
     pub killed: f64,
     /// The share of scheduled invocations that run twice at once.
     pub doubled: f64,

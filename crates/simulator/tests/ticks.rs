@@ -250,6 +250,18 @@ fn a_restart_of_jicofo_terminates_nobody() {
 }
 
 #[test]
+fn a_jicofo_that_lists_nobody_for_a_moment_is_not_believed() {
+    let mut runner = at_work(group_of(0), &[("JIBRIS_THRESHOLD", "1")]);
+    for _ in 0..12 {
+        go_on(&mut runner, 10 * MINUTE);
+        runner.world().cause(Incident::JicofoRestarts);
+    }
+    go_on(&mut runner, 10 * MINUTE);
+    assert_at_rest(&runner, 1);
+    assert_eq!(runner.world().summary().launches, 1);
+}
+
+#[test]
 fn launches_that_fail_are_waited_for() {
     let mut config = group_of(0);
     config.incidents = vec![(START, Incident::LaunchesFail { for_ms: HOUR })];

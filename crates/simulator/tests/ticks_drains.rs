@@ -90,6 +90,7 @@ fn a_failed_upload_is_tried_again_by_the_drain_until_it_succeeds() {
     assert_at_rest(&runner, 2);
     let world = runner.world();
     assert_eq!(world.summary().uploads_failed, 1);
+    assert_eq!(complaints(&runner), [""; 0], "no plan ends it before");
     let late = moment(&world, |happening| matches!(happening, Happening::UploadedLate { .. })).unwrap();
     assert!(late < ended_at(&world, &id).unwrap());
 }

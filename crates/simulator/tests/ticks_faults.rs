@@ -9,7 +9,8 @@ use simulator::{
     world::{Incident, WorldConfig},
 };
 
-/// A busy day's demand on a pool of Jibris that take their time, in a world where SSM and EC2 do so too.
+/// A busy day's demand on a pool of Jibris that take their time, in a world where SSM and EC2 do so too; a person
+/// terminates who records, now and then.
 fn office(seed: u64) -> WorldConfig {
     let office = Office { recordings_per_weekday: 120.0, ..Office::default() };
     WorldConfig {
@@ -17,6 +18,7 @@ fn office(seed: u64) -> WorldConfig {
         start: START,
         max_size: 60,
         demand: generate(office, START + 6 * HOUR, START + 18 * HOUR, seed),
+        incidents: [9, 11, 13].map(|hour| (START + hour * HOUR + 5 * MINUTE, Incident::TerminateBusyByHand)).to_vec(),
         ..WorldConfig::default()
     }
 }
@@ -36,24 +38,27 @@ fn survives(seed: u64, config: WorldConfig, faults: InvocationFaults) -> Runner 
 
 #[test]
 fn a_day_without_faults_refuses_hardly_anybody() {
-    let runner = survives(1, office(1), InvocationFaults::default());
+    let mut runner = at_work(office(1), &[("JIBRIS_THRESHOLD", "8")]);
+    go_on(&mut runner, 30 * HOUR);
+    assert_at_rest(&runner, 8);
     let summary = runner.world().summary();
     assert!(summary.refused * 20 < summary.requests, "{summary:?}");
+    assert!(summary.longest_drain_seconds > 600, "a busy one was drained");
     assert_eq!(complaints(&runner), [""; 0]);
 }
 
 #[test]
 fn functions_that_are_killed_on_their_way_cut_nothing() {
-    for seed in 1..=4 {
+    for seed in 1..=3 {
         let faults = InvocationFaults { call_latency_ms: 400, killed: 0.6, ..InvocationFaults::default() };
         let runner = survives(seed, office(seed), faults);
-        assert!(runner.counts().killed > 1_000);
+        assert!(runner.counts().killed > 500, "{:?}", runner.counts());
     }
 }
 
 #[test]
 fn functions_that_run_twice_at_once_cut_nothing_and_decrement_once() {
-    for seed in 1..=4 {
+    for seed in 1..=3 {
         let faults = InvocationFaults { call_latency_ms: 3_000, doubled: 1.0, ..InvocationFaults::default() };
         let runner = survives(seed, office(seed), faults);
         assert!(runner.counts().doubled > 1_000);
@@ -62,7 +67,7 @@ fn functions_that_run_twice_at_once_cut_nothing_and_decrement_once() {
 
 #[test]
 fn events_and_schedules_that_are_lost_cost_a_tick_each() {
-    for seed in 1..=4 {
+    for seed in 1..=3 {
         let faults = InvocationFaults { dropped: 0.5, ..InvocationFaults::default() };
         let runner = survives(seed, office(seed), faults);
         assert!(runner.counts().dropped > 1_000);
@@ -71,28 +76,27 @@ fn events_and_schedules_that_are_lost_cost_a_tick_each() {
 
 #[test]
 fn everything_at_once_cuts_nothing() {
-    for seed in 1..=6 {
+    for seed in 1..=4 {
         let faults = InvocationFaults { call_latency_ms: 2_000, killed: 0.3, doubled: 0.3, dropped: 0.3 };
         let mut config = office(seed);
         config.launch.never_registers = 0.1;
         config.ssm.lost = 0.2;
-        config.incidents = vec![
+        config.incidents.extend([
             (START + 8 * HOUR, Incident::JicofoRestarts),
             (START + 9 * HOUR, Incident::NextUploadsFail { count: 5 }),
-            (START + 10 * HOUR, Incident::TerminateBusyByHand),
             (START + 11 * HOUR, Incident::RemoveProtection),
             (START + 12 * HOUR, Incident::JibriUnhealthy),
             (START + 13 * HOUR, Incident::JibriDies),
             (START + 14 * HOUR, Incident::SsmOffline { for_ms: HOUR }),
             (START + 15 * HOUR, Incident::LaunchesFail { for_ms: HOUR }),
-        ];
+        ]);
         survives(seed, config, faults);
     }
 }
 
 #[test]
 fn throttled_calls_are_made_up_for_at_the_next_tick() {
-    for seed in 1..=4 {
+    for seed in 1..=3 {
         let mut config = office(seed);
         config.throttled_calls = 0.2;
         let runner = survives(seed, config, InvocationFaults::default());

@@ -11,9 +11,9 @@ const NO_ACTION: &str = "No active Lifecycle Action";
 fn draining(config: WorldConfig) -> (World, String) {
     let mut world = settled(config);
     let id = ids(&mut world).remove(0);
-    terminate(&mut world, &id, true).unwrap();
+    terminate(&mut world, &id, true).expect("desired is above the minimum");
     wait(&mut world, SECOND);
-    assert_eq!(member(&mut world, &id).unwrap().lifecycle_state, "Terminating:Wait");
+    assert_eq!(states(&mut world)[0], "Terminating:Wait");
     (world, id)
 }
 
@@ -122,6 +122,18 @@ fn an_abandoned_drain_is_retained_where_the_group_says_so() {
     assert!(!machine_ended(&world, &id));
     let snapshot = world.snapshot();
     assert_eq!((snapshot.retained, snapshot.machines, snapshot.desired), (1, 1, 0), "it is billed, and no capacity");
+}
+
+#[test]
+fn a_retained_instance_ends_when_somebody_terminates_it_through_the_group() {
+    let (mut world, id) = draining(group_of(2));
+    complete(&mut world, &id, "ABANDON").unwrap();
+    wait(&mut world, HOUR);
+    terminate(&mut world, &id, true).unwrap();
+    wait(&mut world, MINUTE);
+    assert!(machine_ended(&world, &id));
+    assert_eq!(states(&mut world), ["InService"]);
+    assert_eq!(desired(&mut world), 1, "it counted no longer, so nothing is decremented");
 }
 
 #[test]

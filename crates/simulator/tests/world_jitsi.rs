@@ -72,6 +72,28 @@ fn jicofo_does_not_select_the_same_jibri_within_200_milliseconds() {
 }
 
 #[test]
+fn a_recording_that_does_not_start_on_one_jibri_starts_on_another() {
+    let mut world = settled(recording(2, &[(5, 20), (5, 20)]));
+    world.cause(Incident::NextStartsFail { count: 1 });
+    wait(&mut world, 4 * MINUTE);
+    // The one that failed is passed over for a minute, and the other is busy with the first.
+    assert_eq!((jicofo(&mut world).recording_active, world.summary().refused), (1, 1));
+}
+
+#[test]
+fn a_jibri_that_failed_a_minute_ago_is_selected_again_and_last_of_all() {
+    let mut world = settled(recording(2, &[(5, 1), (10, 20), (11, 20)]));
+    world.cause(Incident::NextStartsFail { count: 1 });
+    wait(&mut world, 5 * MINUTE);
+    let failed = jicofo(&mut world).brewery.into_iter().find(|entry| entry.last_failed_at.is_some()).unwrap();
+    wait(&mut world, 3 * MINUTE + 30 * SECOND);
+    assert_eq!(busy_status(&world, &failed.nickname), Some("IDLE"), "the one without a failure comes first");
+    wait(&mut world, MINUTE);
+    assert_eq!(busy_status(&world, &failed.nickname), Some("BUSY"));
+    assert_eq!(world.summary().refused, 0);
+}
+
+#[test]
 fn recordings_spread_over_all_that_are_available() {
     let mut world = settled(recording(4, &[(5, 20), (5, 20), (5, 20), (5, 20)]));
     wait(&mut world, 4 * MINUTE);

@@ -45,7 +45,7 @@ fn scaled_by(policy: PolicyConfig, desired_capacity: u32) -> WorldConfig {
 
 fn put(world: &mut World, value: f64) {
     let metric = MetricView { namespace: NAMESPACE.into(), name: METRIC.into(), value, at: world.now() };
-    world.put_metric_data(&[metric]).unwrap();
+    world.put_metric_data(&[metric]).expect("a metric that is taken");
 }
 
 /// Puts the value every ten seconds for so long.
@@ -58,7 +58,7 @@ fn report(world: &mut World, value: f64, span: Milliseconds) {
 }
 
 fn state(world: &World) -> AlarmState {
-    world.alarm_state(ALARM).unwrap()
+    world.alarm_state(ALARM).expect("the alarm is there")
 }
 
 fn refusals(world: &World, reason: &str) -> usize {

@@ -118,7 +118,7 @@ pub enum Incident {
         /// How many.
         count: u32,
     },
-    /// The next uploads from a busy instance that the hook holds fail.
+    /// The next uploads from a busy instance on its way out fail.
     DrainingUploadsFail {
         /// How many.
         count: u32,
@@ -129,6 +129,11 @@ pub enum Incident {
     TerminateEc2ByHand {
         /// A busy one, or an idle one.
         busy: bool,
+    },
+    /// The next recordings do not start on the Jibri that Jicofo selects for them.
+    NextStartsFail {
+        /// How many.
+        count: u32,
     },
     /// Jicofo's REST does not answer as it should.
     JicofoAway {

@@ -90,11 +90,11 @@ impl World {
         self.throttle("Throttling")?;
         self.require_group(group)?;
         if desired > self.group.max_size {
-            let message = format!("New SetDesiredCapacity value {desired} is above max value {}.", self.group.max_size);
+            let message = format!("New SetDesiredCapacity value {desired} is above max value {}", self.group.max_size);
             return Err(error("ValidationError", message + " for the AutoScalingGroup."));
         }
         if desired < self.group.min_size {
-            let message = format!("New SetDesiredCapacity value {desired} is below min value {}.", self.group.min_size);
+            let message = format!("New SetDesiredCapacity value {desired} is below min value {}", self.group.min_size);
             return Err(error("ValidationError", message + " for the AutoScalingGroup."));
         }
         if honor_cooldown && self.now < self.group.cooldown_until {
@@ -121,6 +121,7 @@ impl World {
             return Err(error("ValidationError", message));
         };
         let active = member.is_active();
+        let retained = member.lifecycle == Lifecycle::TerminatingRetained;
         if active && decrement && self.group.desired <= self.group.min_size {
             return Err(error(
                 "ValidationError",
@@ -138,6 +139,11 @@ impl World {
                 self.change_desired(self.group.desired - 1, "TerminateInstanceInAutoScalingGroup");
             }
             self.schedule(self.now, Due::Reconcile);
+        }
+        // This is how a retained instance ends; it counted towards desired capacity no longer:
+        // https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RetentionTriggers.html
+        if retained {
+            self.proceed(instance);
         }
         let description = format!("Terminating EC2 instance: {instance}");
         Ok(self.record_activity(description, "MidLifecycleAction", String::new()))

@@ -142,7 +142,7 @@ impl World {
         self.proceed(id);
     }
 
-    fn proceed(&mut self, id: &str) {
+    pub(super) fn proceed(&mut self, id: &str) {
         if let Some(machine) = self.machines.get_mut(id) {
             machine.lifecycle = Lifecycle::TerminatingProceed;
             self.schedule(self.now + TO_END_MS, Due::MachineEnds(id.to_owned()));

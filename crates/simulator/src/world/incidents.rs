@@ -10,6 +10,7 @@ use super::{
 pub(super) struct PendingIncidents {
     unregistered: u32,
     failed_uploads: u32,
+    failed_starts: u32,
     lost_commands: u32,
     pub(super) no_capacity_until: Milliseconds,
     pub(super) ssm_offline_until: Milliseconds,
@@ -22,6 +23,10 @@ impl PendingIncidents {
 
     pub(super) fn take_failed_upload(&mut self) -> bool {
         take(&mut self.failed_uploads)
+    }
+
+    pub(super) fn take_failed_start(&mut self) -> bool {
+        take(&mut self.failed_starts)
     }
 
     pub(super) fn take_lost_command(&mut self) -> bool {
@@ -44,7 +49,7 @@ impl World {
             Incident::LaunchesFail { for_ms } => self.pending_incidents.no_capacity_until = self.now + for_ms,
             Incident::NextUploadsFail { count } => self.pending_incidents.failed_uploads += count,
             Incident::DrainingUploadsFail { count } => self.change(
-                |machine| machine.lifecycle == Lifecycle::TerminatingWait && machine.jibri.is_busy(),
+                |machine| !machine.is_active() && machine.jibri.is_busy(),
                 |machine| machine.jibri.failing_uploads = count,
             ),
             Incident::TerminateBusyByHand => {
@@ -63,6 +68,7 @@ impl World {
                 self.jicofo.away = Some((self.now + for_ms, how));
                 self.schedule(self.now + for_ms, Due::JicofoBack);
             }
+            Incident::NextStartsFail { count } => self.pending_incidents.failed_starts += count,
             Incident::JicofoRestarts => self.restart_jicofo(),
             Incident::JibriUnhealthy => {
                 self.change(|machine| machine.is_available(), |machine| machine.jibri.healthy = false);

@@ -9,6 +9,8 @@ use super::{
 const SELECTION_PAUSE_MS: Milliseconds = 200;
 /// Jicofo does not select a Jibri that failed within this time.
 const FAILURE_PENALTY_MS: Milliseconds = 60_000;
+/// How many other Jibris Jicofo tries when a recording does not start on the first.
+const RETRIES: u32 = 5;
 /// How many take part in a meeting, more or less: only a figure for the metrics.
 const PARTICIPANTS: u64 = 4;
 
@@ -61,14 +63,19 @@ impl World {
             self.schedule(next.at.max(self.now), Due::Request(index + 1));
         }
         self.tally.requests += 1;
-        match self.select_jibri() {
-            Some(id) => self.start_recording(&id, index),
-            None => {
-                self.tally.refused += 1;
-                self.jicofo.failures_since_restart += 1;
-                self.note(Happening::Refused { request: index });
+        for _ in 0..=RETRIES {
+            let Some(id) = self.select_jibri() else { break };
+            if !self.pending_incidents.take_failed_start() {
+                return self.start_recording(&id, index);
+            }
+            if let Some(machine) = self.machines.get_mut(&id) {
+                machine.jibri.last_selected_at = Some(self.now);
+                machine.jibri.last_failed_at = Some(self.now);
             }
         }
+        self.tally.refused += 1;
+        self.jicofo.failures_since_restart += 1;
+        self.note(Happening::Refused { request: index });
     }
 
     /// Among those that are available, not just selected, and without a failure in the last minute, the one whose

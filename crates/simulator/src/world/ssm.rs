@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{AwsError, CommandView, Due, Happening, Milliseconds, ScriptRun, Scripts, World, error, machine::Activity};
+use super::{AwsError, CommandView, Due, Happening, Milliseconds, ScriptRun, Scripts, World, error};
 
 /// How many characters of its output an invocation keeps.
 const MOST_OUTPUT: usize = 2_500;
@@ -223,12 +223,7 @@ impl World {
             None => ("gone", None, None),
             Some(health) => ("running", Some(health.busy_status), Some(health.health_status)),
         };
-        // The folder that is being written lies there too.
-        let writes = self
-            .machines
-            .get(instance)
-            .is_some_and(|machine| matches!(machine.jibri.activity, Activity::Recording(_) | Activity::Finalizing(_)));
-        let pending = self.recordings_on_disk(instance).len() + usize::from(writes);
+        let pending = self.recordings_on_disk(instance).len();
         let quote = |word: Option<&str>| word.map_or("null".to_owned(), |word| format!("\"{word}\""));
         format!(
             "{{\"process\": \"{process}\", \"busy_status\": {}, \"health_status\": {}, \"recordings_pending\": {pending}, \"recordings_failed\": {failed}}}\n",

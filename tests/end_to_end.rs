@@ -1,0 +1,200 @@
+//! The function binaries at work against the local cloud: the whole way of a recording, with events that are lost,
+//! doubled or neither. Nothing here depends on how fast the machine is; every wait is for a condition.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use localcloud::{CloudConfig, EventFaults, LocalCloud, Outcome};
+use simulator::{
+    demand::Request,
+    world::{Happening, Incident, JicofoFault, Milliseconds, World, WorldConfig},
+};
+
+const MINUTE: Milliseconds = 60_000;
+/// Long enough for the slowest machine; a test that fails takes this long.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+fn function_directory() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_drain")).parent().expect("a binary lies in a directory").to_owned()
+}
+
+struct Pool {
+    cloud: LocalCloud,
+    _output: tempfile::TempDir,
+}
+
+impl Pool {
+    /// Three Jibris to keep, recordings that begin after five minutes and last for ten; sixty times as fast.
+    async fn start(recordings: i64, event_faults: EventFaults) -> Pool {
+        let start = WorldConfig::default().start + 540 * MINUTE;
+        let request = |number| Request { at: start + 5 * MINUTE + number * 2000, duration_ms: 10 * MINUTE };
+        let mut world = WorldConfig {
+            start,
+            max_size: 12,
+            demand: (0..recordings).map(request).collect(),
+            ..WorldConfig::default()
+        };
+        world.launch.boot_seconds = 60.0;
+        world.ssm.registration_seconds = 60.0;
+        world.finalize_seconds = 60;
+        let output = tempfile::tempdir().expect("a temporary directory");
+        let mut config = CloudConfig::new(world, output.path().to_owned());
+        config.speed = 60.0;
+        config.function_directory = Some(function_directory());
+        config.script = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("instance/jibri_drain.py"));
+        config.event_faults = event_faults;
+        config.settings = [("JIBRIS_THRESHOLD", "3"), ("IDLE_COUNT_THRESHOLD", "4"), ("BOOT_GRACE_MINUTES", "5")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        Pool { cloud: LocalCloud::start(config).await.expect("the local cloud starts"), _output: output }
+    }
+
+    /// Waits until it is so in the world, and fails with the world's log when it never is.
+    async fn until(&self, what: &str, holds: impl Fn(&World) -> bool) {
+        let began = Instant::now();
+        while !self.cloud.world(|world| holds(world)) {
+            if began.elapsed() > PATIENCE {
+                let log =
+                    self.cloud.world(|world| world.log().iter().map(|entry| format!("{entry}\n")).collect::<String>());
+                panic!("it never came true that {what}; what happened:\n{log}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn count(&self, wanted: impl Fn(&Happening) -> bool) -> usize {
+        self.cloud.world(|world| world.log().iter().filter(|entry| wanted(&entry.happening)).count())
+    }
+}
+
+async fn a_morning(event_faults: EventFaults) {
+    let mut pool = Pool::start(5, event_faults).await;
+    pool.until("three Jibris wait", |world| world.snapshot().available == 3).await;
+    pool.until("all five are asked for", |world| world.snapshot().requests == 5).await;
+    pool.until("three wait again beside the busy ones", |world| world.snapshot().available >= 3).await;
+
+    // A person ends a busy one; its upload fails twice on top.
+    pool.cloud.world(|world| world.cause(Incident::TerminateBusyByHand));
+    pool.until("its hook holds it", |world| world.snapshot().draining_busy == 1).await;
+    pool.cloud.world(|world| world.cause(Incident::DrainingUploadsFail { count: 2 }));
+    pool.until("its recording is uploaded late", |world| {
+        world.log().iter().any(|entry| matches!(entry.happening, Happening::UploadedLate { .. }))
+    })
+    .await;
+
+    pool.until("the pool has come back to three, and every drain has ended", |world| {
+        let snapshot = world.snapshot();
+        snapshot.desired == 3 && snapshot.available == 3 && snapshot.machines == 3
+    })
+    .await;
+    pool.cloud.stop().await;
+
+    let summary = pool.cloud.summary();
+    assert_eq!((summary.recordings_cut, summary.files_lost, summary.drains_retained), (0, 0, 0));
+    assert_eq!(summary.uploads_failed, 1);
+    let busy_drain_minutes = summary.longest_drain_seconds / 60;
+    assert!(busy_drain_minutes >= 2, "the drain of the busy one lasted {busy_drain_minutes} minutes");
+    let by_function = pool.count(|happening| {
+        matches!(happening, Happening::HookEnded { result: "CONTINUE", by: "CompleteLifecycleAction", .. })
+    });
+    assert_eq!(by_function, usize::try_from(summary.drains).expect("a few"));
+    assert!(pool.count(|happening| matches!(happening, Happening::Heartbeat { .. })) > by_function);
+
+    let calls = pool.cloud.calls();
+    let actions: BTreeSet<&str> = calls.iter().map(|call| call.action.as_str()).collect();
+    for action in [
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:SetDesiredCapacity",
+        "autoscaling:TerminateInstanceInAutoScalingGroup",
+        "autoscaling:RecordLifecycleActionHeartbeat",
+        "autoscaling:CompleteLifecycleAction",
+        "cloudwatch:PutMetricData",
+        "ec2:CreateTags",
+        "ec2:DescribeInstances",
+        "ssm:ListCommandInvocations",
+        "ssm:SendCommand",
+    ] {
+        assert!(actions.contains(action), "{action} was never called, of {actions:?}");
+    }
+    let unexpected: Vec<_> = pool
+        .cloud
+        .invocations()
+        .into_iter()
+        .filter(|invocation| matches!(invocation.outcome, Some(Outcome::Error(_) | Outcome::Crashed(_))))
+        .collect();
+    // What was under way when the cloud stopped could not end well.
+    assert!(
+        unexpected.iter().all(|one| one.ended_at.is_none_or(|at| at + 2 * MINUTE > summary_end(&pool))),
+        "{unexpected:?}"
+    );
+}
+
+fn summary_end(pool: &Pool) -> Milliseconds {
+    pool.cloud.world(|world| world.now())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_survives_the_end_of_its_jibri() {
+    a_morning(EventFaults::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_events_and_schedules_cost_ticks_and_nothing_else() {
+    a_morning(EventFaults { seed: 3, lost_share: 0.4, doubled_share: 0.0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_twice_at_once_does_no_harm() {
+    a_morning(EventFaults { seed: 4, lost_share: 0.0, doubled_share: 1.0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_jicofo_answers_nobody_is_ended_and_the_error_says_what() {
+    let mut pool = Pool::start(0, EventFaults::default()).await;
+    pool.until("three Jibris wait", |world| world.snapshot().available == 3).await;
+    let faults = BTreeMap::from([
+        ("reset", JicofoFault::Refuses),
+        ("500 Internal Server Error", JicofoFault::Fails),
+        ("/stats cannot be read", JicofoFault::Garbage),
+        ("has no jibri_detector", JicofoFault::WithoutDetector),
+    ]);
+    for (words, how) in faults {
+        let terminations = pool.cloud.summary().terminations;
+        pool.cloud.world(|world| world.cause(Incident::JicofoAway { for_ms: 600 * MINUTE, how }));
+        let began = Instant::now();
+        let said = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Error(said)) if said.contains(words));
+        while !["availability", "scale_in"]
+            .iter()
+            .all(|function| pool.cloud.invocations().iter().any(|one| one.function == *function && said(&one.outcome)))
+        {
+            assert!(began.elapsed() < PATIENCE, "no error says {words:?}: {:?}", pool.cloud.invocations().last());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(pool.cloud.summary().terminations, terminations, "{how:?}");
+        assert!(pool.cloud.snapshot().desired <= 6, "{how:?}: more than the pool and its target");
+    }
+    pool.cloud.stop().await;
+}
+
+#[test]
+fn a_function_with_bad_settings_does_not_run_and_names_them_all() {
+    for binary in [env!("CARGO_BIN_EXE_availability"), env!("CARGO_BIN_EXE_scale_in"), env!("CARGO_BIN_EXE_drain")] {
+        let output = std::process::Command::new(binary)
+            .env_clear()
+            .envs([("JIBRIS_THRESHOLD", "none"), ("DRY_RUN", "maybe"), ("AUTO_SCALING_GROUP", "jibri")])
+            .output()
+            .expect("the binary starts");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).replace("\\\"", "\"");
+        assert!(!output.status.success(), "{binary}");
+        for expected in [
+            "JICOFO_URLS is not set",
+            "JIBRIS_THRESHOLD is \"none\", and must be a whole number of Jibris from 1 to 500",
+            "DRY_RUN is \"maybe\", and must be true or false",
+        ] {
+            assert!(said.contains(expected), "{binary} said {said}");
+        }
+    }
+}

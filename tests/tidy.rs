@@ -1,0 +1,113 @@
+//! What the compiler does not see: documents that say what the code says, and files that stay readable.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const LONGEST_FILE_LINES: usize = 400;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every file of the project, as git knows it.
+fn files() -> Vec<PathBuf> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git runs");
+    assert!(listed.status.success(), "the project is a git checkout");
+    let names = String::from_utf8(listed.stdout).expect("names are UTF-8");
+    let files: Vec<PathBuf> = names.lines().map(PathBuf::from).filter(|path| root().join(path).is_file()).collect();
+    assert!(files.len() > 50, "{} files", files.len());
+    files
+}
+
+/// The words in quotes of a source that look like names of this kind.
+fn quoted(source: &str, is_name: impl Fn(&str) -> bool) -> Vec<&str> {
+    let mut names: Vec<&str> = source.split('"').skip(1).step_by(2).filter(|word| is_name(word)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn no_source_file_is_longer_than_it_should_be() {
+    for path in files() {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if ["rs", "py", "js", "css", "html", "sh"].contains(&extension) {
+            let lines = fs::read_to_string(root().join(&path)).expect("source is text").lines().count();
+            assert!(lines <= LONGEST_FILE_LINES, "{} has {lines} lines: split it by concern", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_every_setting_and_no_other() {
+    let source = read("crates/controller/src/settings.rs");
+    let (code, _) = source.split_once("#[cfg(test)]").expect("settings have tests");
+    let is_variable =
+        |word: &str| word.len() > 5 && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+    let mut variables = quoted(code, is_variable);
+    // For rehearsals on loopback alone: docs/decisions/0006.
+    variables.retain(|name| *name != "REHEARSAL_CLOCK");
+    assert!(variables.len() > 12, "{variables:?}");
+    let readme = read("README.md");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `") && line.contains('_')).collect();
+    for variable in &variables {
+        assert!(rows.iter().any(|row| row.contains(&format!("`{variable}`"))), "the README does not list {variable}");
+    }
+    for row in rows.iter().filter(|row| row.starts_with("| `A") || row.contains(" | ")) {
+        let (names, _) = row[2..].split_once(" | ").expect("a table's row");
+        for name in names.split(", ").map(|name| name.trim_matches('`')).filter(|name| is_variable(name)) {
+            assert!(variables.contains(&name), "the README lists {name}, which no function reads");
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_documented_and_no_other() {
+    let is_metric = |word: &str| {
+        word.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && word.len() > 4
+            && word.chars().all(|letter| letter.is_ascii_alphabetic())
+            && !word.chars().all(|letter| letter.is_ascii_uppercase())
+    };
+    let sources = read("crates/controller/src/metrics.rs") + &read("crates/controller/src/drain.rs");
+    let published = quoted(&sources, is_metric);
+    assert!(published.len() > 15, "{published:?}");
+    let page = read("docs/metrics.md");
+    let documented: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|line| line[2..].split(" | ").next())
+        .flat_map(|names| names.split(", ").map(|name| name.trim_matches('`')))
+        .collect();
+    for name in &published {
+        assert!(documented.contains(name), "docs/metrics.md does not list {name}");
+    }
+    for name in &documented {
+        assert!(published.contains(name), "docs/metrics.md lists {name}, which nobody publishes");
+    }
+}
+
+#[test]
+fn every_link_within_the_documents_leads_somewhere() {
+    for path in files().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(root().join(&path)).expect("a document is text");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !link.contains("://") && !link.starts_with('#') {
+                let target =
+                    root().join(path.parent().unwrap_or(Path::new(""))).join(link.split('#').next().unwrap_or(link));
+                assert!(target.exists(), "{} links to {link}, which is not there", path.display());
+            }
+        }
+    }
+}
