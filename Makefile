@@ -33,10 +33,10 @@ cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
 	target/debug/localcloud serve
 
 watch: $(CARGO_LAMBDA) ## Run the functions against the local cloud of `make cloud`
-	set -a; source target/cloud/environment; $(CARGO_LAMBDA) lambda watch --ignore-changes
+	set -a; source target/cloud/environment; $(CARGO_LAMBDA) lambda watch --ignore-changes --invoke-address 127.0.0.1
 
 invoke: $(CARGO_LAMBDA) ## Invoke FUNCTION=availability|scale_in|drain with EVENT=events/….json
-	$(CARGO_LAMBDA) lambda invoke $(FUNCTION) --data-file $(EVENT)
+	$(CARGO_LAMBDA) lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 --data-file $(EVENT)
 
 $(CARGO_LAMBDA): Makefile
 	python3 -m venv $(TOOLS)

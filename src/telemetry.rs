@@ -9,6 +9,7 @@ pub fn init() {
     let logger = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
+        .with_span_list(false)
         .with_ansi(false)
         .with_target(false)
         .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new("info")));

@@ -1,8 +1,9 @@
 //! Serves a small standing world: something to point the functions at while one works on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use localcloud::demo::{self, Demo};
 use localcloud::{CloudConfig, LocalCloud, Ports};
@@ -67,8 +68,11 @@ struct ServeArguments {
     /// Decides everything that is left to chance: the same seed gives the same demand.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where the log of AWS calls is written.
-    #[arg(long, value_name = "DIRECTORY", default_value = "target/localcloud")]
+    /// The script that SSM runs on an instance.
+    #[arg(long, value_name = "FILE", default_value = "instance/jibri_drain.py")]
+    script: PathBuf,
+    /// Where the environment variables and the log of AWS calls are written.
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/cloud")]
     output: PathBuf,
 }
 
@@ -97,11 +101,16 @@ async fn show_demo(arguments: DemoArguments) -> anyhow::Result<()> {
 async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let world = standing_world(arguments.seed, Milliseconds::try_from(now.as_millis())?);
-    let mut config = CloudConfig::new(world, arguments.output);
+    let output = arguments.output;
+    let mut config = CloudConfig::new(world, output.clone());
+    config.script = Some(arguments.script);
     config.speed = arguments.speed;
     config.ports = Ports { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
     let mut cloud = LocalCloud::start(config).await?;
-    print_variables(&cloud);
+    let variables = describe_variables(&cloud);
+    let path = output.join("environment");
+    std::fs::write(&path, &variables).with_context(|| format!("cannot write {}", path.display()))?;
+    print_variables(&variables, &path);
     tokio::signal::ctrl_c().await?;
     cloud.stop().await;
     Ok(())
@@ -125,10 +134,14 @@ fn standing_world(seed: u64, start: Milliseconds) -> WorldConfig {
     world
 }
 
+/// As KEY=value lines, which a shell can read.
+fn describe_variables(cloud: &LocalCloud) -> String {
+    let variables = cloud.function_variables().iter().map(|(name, value)| format!("{name}={value}\n"));
+    std::iter::once("AWS_ACCESS_KEY_ID=local\n".to_owned()).chain(variables).collect()
+}
+
 #[allow(clippy::print_stdout, reason = "this is what the command is asked for")]
-fn print_variables(cloud: &LocalCloud) {
-    println!("AWS_ACCESS_KEY_ID=local");
-    for (name, value) in cloud.function_variables() {
-        println!("{name}={value}");
-    }
+fn print_variables(variables: &str, path: &Path) {
+    print!("{variables}");
+    eprintln!("The same is in {}. Serving until Ctrl-C.", path.display());
 }

@@ -76,8 +76,39 @@ impl AlarmConfig {
         Milliseconds::from(self.period_seconds) * 1000
     }
 
-    fn span_ms(&self) -> Milliseconds {
-        self.period_ms() * Milliseconds::from(self.evaluation_periods)
+    fn range_ms(&self) -> Milliseconds {
+        self.period_ms() * Milliseconds::from(self.evaluation_range())
+    }
+
+    /// How many datapoints are looked at to make up for missing ones: the page has 5 for 3 periods, and no formula.
+    fn evaluation_range(&self) -> u32 {
+        self.evaluation_periods.saturating_add(2)
+    }
+
+    /// The state that follows from the datapoints of the evaluation range, the newest first: whether each is
+    /// breaching, `None` for one that is missing. What is missing is made up for by older ones as far as possible:
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>.
+    fn decide(&self, datapoints: &[Option<bool>], before: AlarmState) -> AlarmState {
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let (periods, wanted) = (count(self.evaluation_periods), count(self.datapoints_to_alarm));
+        let ages = datapoints.iter().enumerate();
+        let real: Vec<(usize, bool)> =
+            ages.filter_map(|(age, breaches)| breaches.map(|breaches| (age, breaches))).take(periods).collect();
+        let breaching = real.iter().filter(|(_, breaches)| *breaches).count();
+        let missing = periods - real.len();
+        let state = |breaching: usize| if breaching >= wanted { AlarmState::Alarm } else { AlarmState::Ok };
+        match self.missing {
+            MissingData::Breaching => state(breaching + missing),
+            MissingData::NotBreaching => state(breaching),
+            _ if missing == 0 || breaching >= wanted || breaching < real.len() => state(breaching),
+            MissingData::Ignore => before,
+            // All that is there is breaching: enough only if it began long enough ago, or else the next datapoint
+            // may show that it was nothing.
+            MissingData::Missing => match real.last() {
+                Some((age, _)) if age + 1 >= wanted => AlarmState::Alarm,
+                _ => AlarmState::InsufficientData,
+            },
+        }
     }
 }
 
@@ -100,7 +131,7 @@ impl Metrics {
     pub(super) fn new(alarms: &[AlarmConfig]) -> Metrics {
         Metrics {
             series: alarms.iter().map(|alarm| (alarm.metric.clone(), VecDeque::new())).collect(),
-            keep_ms: alarms.iter().map(AlarmConfig::span_ms).max().unwrap_or(0) * 2,
+            keep_ms: alarms.iter().map(AlarmConfig::range_ms).max().unwrap_or(0),
         }
     }
 
@@ -118,7 +149,7 @@ impl Metrics {
     /// Evaluates an alarm at a moment: its periods end there, one behind the other.
     pub(super) fn evaluate(&self, alarm: &AlarmConfig, before: AlarmState, now: Milliseconds) -> Evaluation {
         let series = self.series.get(&alarm.metric);
-        let datapoints: Vec<Option<f64>> = (0..alarm.evaluation_periods)
+        let datapoints: Vec<Option<f64>> = (0..alarm.evaluation_range())
             .map(|back| {
                 let end = now - alarm.period_ms() * Milliseconds::from(back);
                 let begin = end - alarm.period_ms();
@@ -130,24 +161,9 @@ impl Metrics {
             true => value >= alarm.threshold,
             false => value <= alarm.threshold,
         };
-        let missing = datapoints.iter().filter(|datapoint| datapoint.is_none()).count();
-        let mut breaching = datapoints.iter().flatten().filter(|value| breaches(**value)).count();
-        let all_missing = missing == datapoints.len();
+        let breaching: Vec<Option<bool>> = datapoints.iter().map(|datapoint| datapoint.map(breaches)).collect();
         let newest = datapoints.iter().flatten().next().copied();
-        let state = match alarm.missing {
-            MissingData::Missing if all_missing => AlarmState::InsufficientData,
-            MissingData::Ignore if all_missing => before,
-            _ => {
-                if alarm.missing == MissingData::Breaching {
-                    breaching += missing;
-                }
-                match u32::try_from(breaching).unwrap_or(u32::MAX) >= alarm.datapoints_to_alarm {
-                    true => AlarmState::Alarm,
-                    false => AlarmState::Ok,
-                }
-            }
-        };
-        Evaluation { state, newest }
+        Evaluation { state: alarm.decide(&breaching, before), newest }
     }
 }
 
@@ -165,4 +181,93 @@ fn summarize(statistic: Statistic, values: impl Iterator<Item = f64>) -> Option<
         Statistic::Minimum => least,
         Statistic::Sum => sum,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarm(evaluation_periods: u32, datapoints_to_alarm: u32, missing: MissingData) -> AlarmConfig {
+        AlarmConfig {
+            name: "shortfall".into(),
+            metric: "Shortfall".into(),
+            statistic: Statistic::Maximum,
+            period_seconds: 60,
+            evaluation_periods,
+            datapoints_to_alarm,
+            at_least: true,
+            threshold: 1.0,
+            missing,
+            policy: None,
+        }
+    }
+
+    /// The datapoints as the page writes them: the newest is the last, `X` is breaching, `-` is missing.
+    fn decide(datapoints: &str, datapoints_to_alarm: u32, missing: MissingData, before: AlarmState) -> AlarmState {
+        let newest_first = datapoints.chars().rev().map(|datapoint| match datapoint {
+            'X' => Some(true),
+            '0' => Some(false),
+            _ => None,
+        });
+        alarm(3, datapoints_to_alarm, missing).decide(&newest_first.collect::<Vec<_>>(), before)
+    }
+
+    #[test]
+    fn the_tables_of_the_page_hold() {
+        use AlarmState::{Alarm, InsufficientData, Ok};
+        // Datapoints to alarm, datapoints, and the state if missing, breaching and not breaching is assumed of what
+        // is missing. `None` where it is ignored: the state stays.
+        let rows = [
+            (3, "0-X-X", Ok, Some(Ok), Ok, Ok),
+            (3, "0----", Ok, Some(Ok), Ok, Ok),
+            (3, "-----", InsufficientData, None, Alarm, Ok),
+            (3, "0XX-X", Alarm, Some(Alarm), Alarm, Alarm),
+            (3, "--X--", Alarm, None, Alarm, Ok),
+            (2, "0-X-X", Alarm, Some(Alarm), Alarm, Alarm),
+            (2, "00X0X", Alarm, Some(Alarm), Alarm, Alarm),
+            (2, "0-X--", Ok, Some(Ok), Alarm, Ok),
+            (2, "----0", Ok, Some(Ok), Alarm, Ok),
+            (2, "---X-", Alarm, None, Alarm, Ok),
+        ];
+        for (wanted, datapoints, missing, ignored, breaching, not_breaching) in rows {
+            for before in [Ok, Alarm, InsufficientData] {
+                let states =
+                    [MissingData::Missing, MissingData::Ignore, MissingData::Breaching, MissingData::NotBreaching]
+                        .map(|missing| decide(datapoints, wanted, missing, before));
+                let expected = [missing, ignored.unwrap_or(before), breaching, not_breaching];
+                assert_eq!(states, expected, "{wanted} of 3 in {datapoints} after {before:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_first_breach_after_a_silence_is_no_alarm_yet() {
+        for datapoints in ["----X", "---X-"] {
+            let state = decide(datapoints, 3, MissingData::Missing, AlarmState::Ok);
+            assert_ne!(state, AlarmState::Alarm, "{datapoints}");
+        }
+    }
+
+    #[test]
+    fn an_alarm_lives_on_its_last_datapoints_for_two_periods_when_its_metric_falls_silent() {
+        let alarm = alarm(3, 3, MissingData::NotBreaching);
+        let mut metrics = Metrics::new(std::slice::from_ref(&alarm));
+        let minute_ms = 60_000;
+        let shortfall = |minute| MetricView {
+            namespace: "JibriAutoscaler".into(),
+            name: alarm.metric.clone(),
+            value: 1.0,
+            at: minute * minute_ms,
+        };
+        let states: Vec<AlarmState> = (1..=6)
+            .map(|minute| {
+                if minute <= 3 {
+                    metrics.put(&[shortfall(minute - 1)]);
+                }
+                metrics.evaluate(&alarm, AlarmState::Ok, minute * minute_ms).state
+            })
+            .collect();
+        use AlarmState::{Alarm, Ok};
+        assert_eq!(states, [Ok, Ok, Alarm, Alarm, Alarm, Ok]);
+    }
 }

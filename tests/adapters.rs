@@ -1,0 +1,163 @@
+//! The adapters for AWS against the local cloud: pages, splits, and one bad id among many.
+
+use std::collections::BTreeMap;
+
+use aws_config::Region;
+use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
+use controller::{
+    Settings,
+    ports::{CallErrorKind, CloudReader, CloudWriter, CommandStatus, Document, Metric, Unit},
+    tags,
+};
+use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
+use localcloud::{ApiCall, CloudConfig, LocalCloud, REGION};
+use planner::{DrainResult, Ec2State, InstanceId, LifecycleState, Timestamp};
+use simulator::world::{World, WorldConfig};
+
+/// More than one page, and more than one call takes.
+const FLEET: u32 = 120;
+
+struct Setup {
+    cloud: LocalCloud,
+    reader: AwsReader,
+    writer: AwsWriter,
+    _output: tempfile::TempDir,
+}
+
+impl Setup {
+    async fn new(more: &[(&str, &str)]) -> Setup {
+        let mut world =
+            WorldConfig { max_size: FLEET, desired_capacity: FLEET, throttled_calls: 0.0, ..WorldConfig::default() };
+        world.launch.in_service_seconds = 1.0;
+        world.launch.boot_seconds = 1.0;
+        world.launch.describe_lag_seconds = 0.0;
+        world.ssm.registration_seconds = 0.0;
+        let output = tempfile::tempdir().expect("a temporary directory");
+        let mut config = CloudConfig::new(world, output.path().to_owned());
+        config.speed = 100.0;
+        let cloud = LocalCloud::start(config).await.expect("the local cloud starts");
+        let settings = settings(more);
+        let credentials = Credentials::new("tests", "secret", None, None, "tests");
+        let sdk = configure()
+            .endpoint_url(format!("http://{}", cloud.addresses().aws))
+            .region(Region::new(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .load()
+            .await;
+        let (reader, writer) = connect(&settings, &sdk);
+        let setup = Setup { cloud, reader, writer: writer.expect("no dry run"), _output: output };
+        setup.until(|world| world.running_jibris().len() == usize::try_from(FLEET).expect("a fleet")).await;
+        setup
+    }
+
+    async fn until(&self, holds: impl Fn(&mut World) -> bool) {
+        for _ in 0..6000 {
+            if self.cloud.world(|world| holds(world)) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("it never came true");
+    }
+
+    async fn fleet(&self) -> Vec<InstanceId> {
+        let described = self.reader.describe_instances().await.expect("instances");
+        described.into_iter().map(|instance| instance.id).collect()
+    }
+
+    fn calls(&self, action: &str) -> Vec<ApiCall> {
+        self.cloud.calls().into_iter().filter(|call| call.action == action).collect()
+    }
+}
+
+fn settings(more: &[(&str, &str)]) -> Settings {
+    let required = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://127.0.0.1:1")];
+    let all = required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::from_variables(&all.collect::<BTreeMap<_, _>>()).expect("settings")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_tags_and_protection_reach_a_fleet_larger_than_one_call_takes() {
+    let setup = Setup::new(&[]).await;
+    let mut fleet = setup.fleet().await;
+    assert_eq!(fleet.len(), 120);
+    let before = Timestamp(setup.cloud.world(|world| world.now()) / 1000).minus_seconds(5);
+
+    setup.writer.protect(&fleet).await.expect("protected");
+    assert_eq!(setup.calls("autoscaling:SetInstanceProtection").len(), 3);
+
+    // One that is gone keeps no other from its command and its tag.
+    fleet.insert(7, InstanceId::new("i-0deadbeef"));
+    setup.writer.send_command(Document::Check, &fleet).await.expect("sent");
+    setup.writer.tag(&fleet, tags::STATE, "idle 2026-01-05T09:00:00Z").await.expect("tagged");
+    setup
+        .until(|world| {
+            let sent = world.list_command_invocations("jibri-check", 0).expect("a list");
+            sent.len() == 120 && sent.iter().all(|command| command.status == "Success")
+        })
+        .await;
+
+    let listed = setup.reader.list_commands(Document::Check, before).await.expect("commands");
+    assert_eq!(listed.len(), 120);
+    assert!(setup.calls("ssm:ListCommandInvocations").len() >= 3, "three pages of fifty");
+    for command in &listed {
+        let CommandStatus::Success(output) = &command.status else { panic!("{command:?}") };
+        controller::report::parse_report(output).expect("a report");
+    }
+    assert!(setup.reader.list_commands(Document::Drain, before).await.expect("commands").is_empty());
+
+    let described = setup.reader.describe_instances().await.expect("instances");
+    assert!(described.iter().all(|one| one.tags.len() == 1 && one.state == Ec2State::Exists), "only our own tags");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
+    let setup = Setup::new(&[("FORECAST_PARAMETER", "/jibri/forecast")]).await;
+    let id = setup.fleet().await.swap_remove(0);
+    let group = setup.reader.describe_group().await.expect("the group");
+    assert_eq!((group.sizes.desired_capacity, group.members.len()), (120, 120));
+    assert!(group.members.iter().all(|member| member.protected && !member.outdated && !member.zone.is_empty()));
+    setup.cloud.world(|world| world.publish_launch_template());
+    assert!(setup.reader.describe_group().await.expect("the group").members.iter().all(|member| member.outdated));
+
+    for result in [
+        setup.writer.record_heartbeat(&id).await,
+        setup.writer.complete_lifecycle_action(&id, DrainResult::Continue).await,
+    ] {
+        assert_eq!(result.expect_err("no hook holds it").kind, CallErrorKind::NoActiveLifecycleAction);
+    }
+    setup.writer.terminate(&id, true).await.expect("terminated");
+    setup.until(|world| world.snapshot().desired == 119 && !world.take_lifecycle_events().is_empty()).await;
+    let group = setup.reader.describe_group().await.expect("the group");
+    let member = group.members.iter().find(|member| member.id == id).expect("it waits");
+    assert_eq!(member.lifecycle, LifecycleState::TerminatingWait);
+    setup.writer.record_heartbeat(&id).await.expect("kept waiting");
+    setup.writer.complete_lifecycle_action(&id, DrainResult::Abandon).await.expect("ended");
+    let group = setup.reader.describe_group().await.expect("the group");
+    let member = group.members.iter().find(|member| member.id == id).expect("it is kept");
+    assert_eq!(member.lifecycle, LifecycleState::TerminatingRetained);
+
+    let error = setup.writer.set_desired_capacity(500).await.expect_err("over the maximum");
+    assert!(error.to_string().starts_with("autoscaling:SetDesiredCapacity: ValidationError: "), "{error}");
+    let error = setup.reader.fetch_forecast().await.expect_err("nobody has written it");
+    assert_eq!(error.kind, CallErrorKind::ParameterNotFound);
+    setup.cloud.world(|world| world.put_parameter("/jibri/forecast", "{}")).expect("written");
+    assert_eq!(setup.reader.fetch_forecast().await.as_deref(), Ok("{}"));
+    assert!(setup.reader.describe_failed_launches().await.expect("activities").is_empty());
+    let metric = Metric { name: "Shortfall", value: 2.0, unit: Unit::Count, at: Timestamp(1_767_604_800) };
+    setup.writer.put_metrics(&[metric]).await.expect("published");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_not_there_is_an_error_that_says_where_to_look() {
+    let setup = Setup::new(&[("AUTO_SCALING_GROUP", "jibri2")]).await;
+    let error = setup.reader.describe_group().await.expect_err("no such group").to_string();
+    assert!(error.contains("there is no Auto Scaling group \"jibri2\"") && error.contains("AUTO_SCALING_GROUP"));
+}
+
+#[test]
+fn a_dry_run_has_no_writer() {
+    let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
+    assert!(connect(&settings(&[("DRY_RUN", "true")]), &config).1.is_none());
+    assert!(connect(&settings(&[]), &config).1.is_some());
+}
