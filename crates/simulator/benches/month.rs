@@ -31,7 +31,8 @@ fn main() {
         let began = Instant::now();
         runner.run_until(end);
         best = best.min(began.elapsed().as_secs_f64());
-        let (summary, happenings) = (runner.world().summary(), runner.world().log().len());
+        let happenings = runner.world().log().len();
+        let summary = runner.world().summary();
         println!(
             "{DAYS} days, {} requests, {} launches, {} invocations, {happenings} happenings: {:.2} s",
             summary.requests,

@@ -162,6 +162,16 @@ pub enum Incident {
         /// How many.
         count: u32,
     },
+    /// The next scripts end with an error.
+    NextCommandsFail {
+        /// How many.
+        count: u32,
+    },
+    /// The next scripts print nothing, and end well.
+    NextAnswersEmpty {
+        /// How many.
+        count: u32,
+    },
     /// A person takes the protection off every instance.
     RemoveProtection,
     /// A person lowers the desired capacity.

@@ -21,6 +21,8 @@ pub(super) struct GroupState {
     pub(super) template_version: u32,
     pub(super) cooldown_until: Milliseconds,
     pub(super) launches: u64,
+    /// A launch that has failed is not tried again before.
+    retry_at: Milliseconds,
     pub(super) activities: VecDeque<ActivityView>,
     activity_count: u64,
 }
@@ -34,6 +36,7 @@ impl GroupState {
             template_version: 1,
             cooldown_until: config.start,
             launches: 0,
+            retry_at: config.start,
             activities: VecDeque::new(),
             activity_count: 0,
         }
@@ -201,11 +204,15 @@ impl World {
         let active = u32::try_from(active).unwrap_or(u32::MAX);
         for _ in active..self.group.desired {
             if self.now < self.pending_incidents.no_capacity_until {
+                if self.now < self.group.retry_at {
+                    break;
+                }
                 let message = "We currently do not have sufficient capacity in the Availability Zone you requested. \
                                Launching EC2 instance failed.";
                 self.note(Happening::LaunchFailed);
                 self.record_activity("Launching a new EC2 instance".into(), "Failed", message.into());
-                self.schedule(self.now + RETRY_MS, Due::Reconcile);
+                self.group.retry_at = self.now + RETRY_MS;
+                self.schedule(self.group.retry_at, Due::Reconcile);
                 break;
             }
             self.launch();

@@ -3,7 +3,7 @@
 
 use super::{
     AwsError, Due, Happening, LifecycleEvent, Milliseconds, World, error,
-    machine::{Activity, HookWait, Lifecycle},
+    machine::{Activity, HookWait, Lifecycle, Machine},
 };
 
 /// The longest wait, in milliseconds: 48 hours, or 100 heartbeat time-outs if that is less.
@@ -190,8 +190,13 @@ impl World {
         }
     }
 
-    /// Health checks find a machine that has ended, and replace it; its hook is invoked all the same.
+    /// Health checks find a machine that has ended, and replace it; its hook is invoked all the same. What was
+    /// retained has had its hook, and is no capacity: it only leaves the group.
     pub(super) fn replace_dead(&mut self, id: &str) {
+        let retained = |machine: &Machine| machine.lifecycle == Lifecycle::TerminatingRetained;
+        if self.machines.get(id).is_some_and(retained) {
+            return self.proceed(id);
+        }
         self.begin_terminating(id, "health check");
         self.schedule(self.now, Due::Reconcile);
     }

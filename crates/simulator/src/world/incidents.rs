@@ -12,6 +12,8 @@ pub(super) struct PendingIncidents {
     failed_uploads: u32,
     failed_starts: u32,
     lost_commands: u32,
+    failed_commands: u32,
+    empty_answers: u32,
     pub(super) no_capacity_until: Milliseconds,
     pub(super) ssm_offline_until: Milliseconds,
 }
@@ -31,6 +33,14 @@ impl PendingIncidents {
 
     pub(super) fn take_lost_command(&mut self) -> bool {
         take(&mut self.lost_commands)
+    }
+
+    pub(super) fn take_failed_command(&mut self) -> bool {
+        take(&mut self.failed_commands)
+    }
+
+    pub(super) fn take_empty_answer(&mut self) -> bool {
+        take(&mut self.empty_answers)
     }
 }
 
@@ -86,6 +96,8 @@ impl World {
             }
             Incident::SsmOffline { for_ms } => self.pending_incidents.ssm_offline_until = self.now + for_ms,
             Incident::LoseNextCommands { count } => self.pending_incidents.lost_commands += count,
+            Incident::NextCommandsFail { count } => self.pending_incidents.failed_commands += count,
+            Incident::NextAnswersEmpty { count } => self.pending_incidents.empty_answers += count,
             Incident::RemoveProtection => {
                 self.machines.values_mut().for_each(|machine| machine.protected = false);
                 self.schedule(self.now, Due::Reconcile);

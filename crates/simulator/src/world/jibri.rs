@@ -138,6 +138,8 @@ impl World {
             return;
         };
         jibri.activity = Activity::Idle;
+        // Jicofo forgets a failure when the Jibri says that it is available again.
+        jibri.last_failed_at = None;
         let leaves = jibri.leaving;
         if let Some(machine) = self.machines.get_mut(id) {
             machine.settle_busy(now);

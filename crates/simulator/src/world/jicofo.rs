@@ -72,6 +72,7 @@ impl World {
                 machine.jibri.last_selected_at = Some(self.now);
                 machine.jibri.last_failed_at = Some(self.now);
             }
+            self.note(Happening::StartFailed { request: index, instance: id });
         }
         self.tally.refused += 1;
         self.jicofo.failures_since_restart += 1;
@@ -82,7 +83,7 @@ impl World {
     /// last failure is longest ago; any of them when they are equal.
     fn select_jibri(&mut self) -> Option<String> {
         let now = self.now;
-        let past = |moment: Option<Milliseconds>, span: Milliseconds| moment.is_none_or(|at| now - at > span);
+        let past = |moment: Option<Milliseconds>, span: Milliseconds| moment.is_none_or(|at| now - at >= span);
         let eligible = |machine: &&Machine| {
             machine.is_available()
                 && past(machine.jibri.last_selected_at, SELECTION_PAUSE_MS)

@@ -14,6 +14,7 @@ pub enum Happening {
     Registered { instance: String },
     Requested { request: usize, instance: String },
     Refused { request: usize },
+    StartFailed { request: usize, instance: String },
     RecordingEnded { request: usize, instance: String },
     Uploaded { request: usize, instance: String },
     UploadFailed { request: usize, instance: String },
@@ -59,6 +60,7 @@ impl fmt::Display for Happening {
             Happening::Registered { instance } => write!(formatter, "registered {instance}"),
             Happening::Requested { request, instance } => write!(formatter, "requested {request} on {instance}"),
             Happening::Refused { request } => write!(formatter, "refused {request}"),
+            Happening::StartFailed { request, instance } => write!(formatter, "start-failed {request} on {instance}"),
             Happening::RecordingEnded { request, instance } => write!(formatter, "recorded {request} on {instance}"),
             Happening::Uploaded { request, instance } => write!(formatter, "uploaded {request} from {instance}"),
             Happening::UploadFailed { request, instance } => {

@@ -179,7 +179,7 @@ impl World {
         }
     }
 
-    fn finish(&mut self, index: usize, ended: Ended) {
+    fn finish(&mut self, index: usize, mut ended: Ended) {
         let Some(invocation) = self.ssm.invocations.get_mut(&index) else {
             return;
         };
@@ -190,6 +190,14 @@ impl World {
         let alive = self.machines.get(&invocation.view.instance).is_some_and(super::machine::Machine::exists);
         if !alive {
             return self.end_with(index, "TimedOut", "Execution Timed Out");
+        }
+        if self.pending_incidents.take_failed_command() {
+            ended = Ended {
+                exit_code: 1,
+                output: "\n----------ERROR-------\nfailed to run commands: exit status 1".into(),
+            };
+        } else if self.pending_incidents.take_empty_answer() {
+            ended.output.clear();
         }
         invocation.view.response_code = ended.exit_code;
         invocation.view.output = ended.output.chars().take(MOST_OUTPUT).collect();
