@@ -69,9 +69,16 @@ pub(crate) fn assemble(
     Observed { observation, stats: heard.stats, selections, oddities }
 }
 
+/// What the Jicofos say of one Jibri.
+struct Told {
+    healthy: bool,
+    busy: bool,
+    last_selected_at: Option<Timestamp>,
+}
+
 /// What the Jicofos said together.
 struct Heard {
-    jibris: BTreeMap<String, JicofoJibri>,
+    jibris: BTreeMap<String, Told>,
     stats: JicofoStats,
     failures: Vec<String>,
 }
@@ -94,17 +101,12 @@ impl Heard {
         self.stats.participants += reading.stats.participants;
         self.stats.jibri_sessions += reading.stats.jibri_sessions;
         self.stats.jibri_failures_total += reading.stats.jibri_failures_total;
-        for jibri in reading.jibris {
-            match self.jibris.get_mut(&jibri.nickname) {
-                None => {
-                    self.jibris.insert(jibri.nickname.clone(), jibri);
-                }
-                Some(known) => {
-                    known.busy |= jibri.busy;
-                    known.healthy &= jibri.healthy;
-                    known.last_selected_at = known.last_selected_at.max(jibri.last_selected_at);
-                }
-            }
+        for JicofoJibri { nickname, healthy, busy, last_selected_at } in reading.jibris {
+            let unheard = Told { healthy: true, busy: false, last_selected_at: None };
+            let told = self.jibris.entry(nickname).or_insert(unheard);
+            told.busy |= busy;
+            told.healthy &= healthy;
+            told.last_selected_at = told.last_selected_at.max(last_selected_at);
         }
     }
 

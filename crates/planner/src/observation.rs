@@ -1,16 +1,16 @@
 //! What a tick has seen, as one value. A reading that failed is unknown: not idle, not zero.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::Timestamp;
 
 /// An EC2 instance id, which is also the Jibri's nickname in Jicofo's brewery.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceId(String);
+pub struct InstanceId(Arc<str>);
 
 impl InstanceId {
     /// Wraps an id as EC2 spells it, such as `i-0123456789abcdef0`.
-    pub fn new(id: impl Into<String>) -> Self {
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
         InstanceId(id.into())
     }
 
