@@ -123,7 +123,7 @@ pub enum Incident {
         /// How many.
         count: u32,
     },
-    /// A person terminates a busy instance through the group, to be replaced.
+    /// A person terminates the instance whose recording is the youngest through the group, to be replaced.
     TerminateBusyByHand,
     /// A person terminates an instance in the EC2 console: its machine ends at once.
     TerminateEc2ByHand {

@@ -63,8 +63,13 @@ impl World {
                 |machine| machine.jibri.failing_uploads = count,
             ),
             Incident::TerminateBusyByHand => {
-                let busy = self.find(|machine| machine.lifecycle == Lifecycle::InService && machine.jibri.is_busy());
-                if let Some(id) = busy {
+                let busy = self.machines.values().filter(|machine| {
+                    machine.lifecycle == Lifecycle::InService
+                        && matches!(machine.jibri.activity, Activity::Recording(_))
+                });
+                let newest =
+                    busy.max_by_key(|machine| machine.jibri.last_selected_at).map(|machine| machine.id.clone());
+                if let Some(id) = newest {
                     self.begin_terminating(&id, "a person");
                     self.schedule(self.now, Due::Reconcile);
                 }
