@@ -42,6 +42,10 @@ FINALIZE_COMMAND = os.environ.get(
     "docker compose --project-directory /opt/jibri run --rm --no-deps --no-TTY"
     " --volume /opt/jibri/storage:/opt/jibri/storage --entrypoint /config/finalize.sh jibri",
 )
+# Stops the container, in which Jibri might be started again after a crash. Only used when there is no Jibri in it.
+STOP_COMMAND = os.environ.get("JIBRI_STOP_COMMAND", "docker compose --project-directory /opt/jibri stop jibri")
+# How an argument of every Jibri's command line ends, in a container or not.
+PROCESS_MARK = os.environ.get("JIBRI_PROCESS_MARK", "jibri.jar")
 HTTP_TIMEOUT_SECONDS = float(os.environ.get("JIBRI_HTTP_TIMEOUT_SECONDS", "5"))
 # For all folders together, and less than the command's execution time-out.
 FINALIZE_SECONDS = float(os.environ.get("JIBRI_FINALIZE_SECONDS", "3000"))
@@ -55,6 +59,9 @@ def main(mode):
         forbid_start()
         health = ask_to_leave(ask_health())
         if health["process"] == "gone":
+            stop_container()
+            health = ask_health()
+        if health["process"] == "gone":
             failed = upload_leftovers()
     else:
         health = ask_health()
@@ -64,7 +71,7 @@ def main(mode):
 
 
 def ask_health():
-    """What Jibri says of itself (jibri: HttpApi.kt); `gone` on a refused connection alone."""
+    """What Jibri says of itself (jibri: HttpApi.kt); `gone` only when the port refuses and no process is there."""
     # Looked at first: one that starts refuses too, and may be up a moment later.
     starting = is_starting()
     try:
@@ -72,7 +79,7 @@ def ask_health():
         said = json.loads(body)["status"]
         busy_status, health_status = said["busyStatus"], said["health"]["healthStatus"]
     except ConnectionRefusedError:
-        return health_of("unresponsive" if starting else "gone")
+        return health_of("unresponsive" if starting or has_process() else "gone")
     except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return health_of("unresponsive")
     known = busy_status in ("IDLE", "BUSY", "EXPIRED") and health_status in ("HEALTHY", "UNHEALTHY")
@@ -132,9 +139,29 @@ def is_starting():
     return False
 
 
+def has_process():
+    """Whether a Jibri runs that the health port does not show: at another address, or with its API switched off."""
+    for command_line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = command_line.read_bytes().split(b"\0")
+        except OSError:
+            continue  # It ended meanwhile.
+        if any(argument.endswith(PROCESS_MARK.encode()) for argument in arguments):
+            return True
+    return False
+
+
+def stop_container():
+    """Sees to it that what is gone stays gone; without Docker there is no container that could start it."""
+    try:
+        subprocess.run(shlex.split(STOP_COMMAND), stdin=subprocess.DEVNULL, stdout=sys.stderr, timeout=60, check=True)
+    except FileNotFoundError:
+        pass
+
+
 def list_leftovers():
     """Everything in the recordings directory: a stray file is nothing to lose, either."""
-    return sorted(RECORDINGS.iterdir())
+    return sorted(path for path in RECORDINGS.iterdir() if path.name != "lost+found")
 
 
 def upload_leftovers():

@@ -12,7 +12,7 @@ use controller::{
 use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
 use localcloud::{ApiCall, CloudConfig, LocalCloud, REGION};
 use planner::{DrainResult, Ec2State, InstanceId, LifecycleState, Timestamp};
-use simulator::world::{World, WorldConfig};
+use simulator::world::{Happening, Incident, World, WorldConfig};
 
 /// More than one page, and more than one call takes.
 const FLEET: u32 = 120;
@@ -116,6 +116,7 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
     let id = setup.fleet().await.swap_remove(0);
     let group = setup.reader.describe_group().await.expect("the group");
     assert_eq!((group.sizes.desired_capacity, group.members.len()), (120, 120));
+    assert!(group.sizes.retains_abandoned);
     assert!(group.members.iter().all(|member| member.protected && !member.outdated && !member.zone.is_empty()));
     setup.cloud.world(|world| world.publish_launch_template());
     assert!(setup.reader.describe_group().await.expect("the group").members.iter().all(|member| member.outdated));
@@ -127,7 +128,12 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
         assert_eq!(result.expect_err("no hook holds it").kind, CallErrorKind::NoActiveLifecycleAction);
     }
     setup.writer.terminate(&id, true).await.expect("terminated");
-    setup.until(|world| world.snapshot().desired == 119 && !world.take_lifecycle_events().is_empty()).await;
+    setup
+        .until(|world| {
+            let group = world.describe_auto_scaling_groups("jibri").expect("an answer").expect("the group");
+            group.instances.iter().any(|one| one.lifecycle_state == "Terminating:Wait")
+        })
+        .await;
     let group = setup.reader.describe_group().await.expect("the group");
     let member = group.members.iter().find(|member| member.id == id).expect("it waits");
     assert_eq!(member.lifecycle, LifecycleState::TerminatingWait);
@@ -143,7 +149,16 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
     assert_eq!(error.kind, CallErrorKind::ParameterNotFound);
     setup.cloud.world(|world| world.put_parameter("/jibri/forecast", "{}")).expect("written");
     assert_eq!(setup.reader.fetch_forecast().await.as_deref(), Ok("{}"));
-    assert!(setup.reader.describe_failed_launches().await.expect("activities").is_empty());
+
+    let long_ago = Timestamp(0);
+    assert!(setup.reader.describe_failed_launches(long_ago).await.expect("activities").is_empty());
+    setup.cloud.world(|world| world.cause(Incident::LaunchesFail { for_ms: 3_600_000 }));
+    setup.writer.set_desired_capacity(FLEET).await.expect("one more is wanted");
+    setup.until(|world| world.log().iter().any(|entry| entry.happening == Happening::LaunchFailed)).await;
+    let reasons = setup.reader.describe_failed_launches(long_ago).await.expect("activities");
+    assert!(reasons[0].contains("sufficient capacity"), "{reasons:?}");
+    let later = Timestamp(4_000_000_000);
+    assert!(setup.reader.describe_failed_launches(later).await.expect("activities").is_empty());
     let metric = Metric { name: "Shortfall", value: 2.0, unit: Unit::Count, at: Timestamp(1_767_604_800) };
     setup.writer.put_metrics(&[metric]).await.expect("published");
 }

@@ -1,13 +1,19 @@
 //! Auto Scaling: the group, its desired capacity, and its hook.
 
 use aws_sdk_autoscaling::{
-    Client,
+    Client, Config,
+    config::retry::RetryConfig,
     types::{
-        AutoScalingGroup, Instance, LaunchTemplateSpecification, LifecycleState as State, ScalingActivityStatusCode,
+        AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, LifecycleState as State, RetentionAction,
+        ScalingActivityStatusCode,
     },
 };
-use controller::ports::{CallError, CallErrorKind, GroupDescription, GroupMember};
-use planner::{DrainResult, Group, InstanceId, LifecycleState};
+use controller::{
+    ports::{CallError, CallErrorKind, GroupDescription, GroupMember},
+    tags::format_moment,
+};
+use planner::{DrainResult, Group, InstanceId, LifecycleState, Timestamp};
+use tracing::warn;
 
 use super::call::{call_error, incomplete};
 
@@ -37,11 +43,17 @@ pub(super) async fn describe_group(client: &Client, name: &str) -> Result<GroupD
         min_size: size(group.min_size(), "MinSize")?,
         max_size: size(group.max_size(), "MaxSize")?,
         desired_capacity: size(group.desired_capacity(), "DesiredCapacity")?,
+        retains_abandoned: retains_abandoned(group),
     };
     let template = template_of(group);
     let members = group.instances().iter().map(|instance| read_member(instance, template));
     let members = members.collect::<Option<Vec<_>>>().ok_or_else(|| incomplete(OPERATION, "InstanceId"))?;
     Ok(GroupDescription { sizes, members })
+}
+
+fn retains_abandoned(group: &AutoScalingGroup) -> bool {
+    let triggers = group.instance_lifecycle_policy().and_then(|policy| policy.retention_triggers());
+    triggers.and_then(|triggers| triggers.terminate_hook_abandon()) == Some(&RetentionAction::Retain)
 }
 
 fn template_of(group: &AutoScalingGroup) -> Option<&LaunchTemplateSpecification> {
@@ -80,21 +92,28 @@ fn read_lifecycle(state: Option<&State>) -> LifecycleState {
     }
 }
 
-/// Why the newest launches failed; empty once one has succeeded since.
-pub(super) async fn describe_failed_launches(client: &Client, name: &str) -> Result<Vec<String>, CallError> {
+/// Why launches have failed since then. Activities in progress come first in AWS's list, hence the filter.
+pub(super) async fn describe_failed_launches(
+    client: &Client,
+    name: &str,
+    since: Timestamp,
+) -> Result<Vec<String>, CallError> {
+    let filter = |name: &str, value: String| Filter::builder().name(name).values(value).build();
     let answer = client
         .describe_scaling_activities()
         .auto_scaling_group_name(name)
+        .filters(filter("Status", "Failed".to_owned()))
+        .filters(filter("StartTimeLowerBound", format_moment(since)))
         .max_records(ACTIVITIES)
         .send()
         .await
         .map_err(|error| call_error("autoscaling:DescribeScalingActivities", &error))?;
-    let launches = answer
-        .activities()
-        .iter()
-        .filter(|activity| activity.description().is_some_and(|description| description.starts_with("Launching")));
-    let failed = launches.take_while(|launch| launch.status_code() == Some(&ScalingActivityStatusCode::Failed));
-    Ok(failed.map(|launch| launch.status_message().unwrap_or("no reason given").to_owned()).collect())
+    let launches = answer.activities().iter().filter(|activity| {
+        activity.status_code() == Some(&ScalingActivityStatusCode::Failed)
+            && activity.start_time().is_some_and(|start| start.secs() >= since.0)
+            && activity.description().is_some_and(|description| description.starts_with("Launching"))
+    });
+    Ok(launches.map(|launch| launch.status_message().unwrap_or("no reason given").to_owned()).collect())
 }
 
 pub(super) async fn set_desired_capacity(client: &Client, group: &str, desired: u32) -> Result<(), CallError> {
@@ -109,24 +128,43 @@ pub(super) async fn terminate(client: &Client, instance: &InstanceId, decrement:
         .terminate_instance_in_auto_scaling_group()
         .instance_id(instance.as_str())
         .should_decrement_desired_capacity(decrement)
+        .customize()
+        // A second attempt after a lost reply could take desired capacity down twice.
+        .config_override(Config::builder().retry_config(RetryConfig::disabled()))
         .send()
         .await
         .map(drop)
         .map_err(|error| call_error("autoscaling:TerminateInstanceInAutoScalingGroup", &error))
 }
 
+/// Protects each. One that has just left service keeps no other from its protection.
 pub(super) async fn protect(client: &Client, group: &str, instances: &[InstanceId]) -> Result<(), CallError> {
     for some in instances.chunks(MOST_PROTECTED) {
-        client
-            .set_instance_protection()
-            .auto_scaling_group_name(group)
-            .set_instance_ids(Some(some.iter().map(|id| id.as_str().to_owned()).collect()))
-            .protected_from_scale_in(true)
-            .send()
-            .await
-            .map_err(|error| call_error("autoscaling:SetInstanceProtection", &error))?;
+        let Err(refused) = protect_some(client, group, some).await else { continue };
+        let mut protected = 0;
+        for one in some {
+            match protect_some(client, group, std::slice::from_ref(one)).await {
+                Ok(()) => protected += 1,
+                Err(error) => warn!(instance = %one, %error, "it cannot be protected now"),
+            }
+        }
+        if protected == 0 {
+            return Err(refused);
+        }
     }
     Ok(())
+}
+
+async fn protect_some(client: &Client, group: &str, instances: &[InstanceId]) -> Result<(), CallError> {
+    client
+        .set_instance_protection()
+        .auto_scaling_group_name(group)
+        .set_instance_ids(Some(instances.iter().map(|id| id.as_str().to_owned()).collect()))
+        .protected_from_scale_in(true)
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| call_error("autoscaling:SetInstanceProtection", &error))
 }
 
 pub(super) async fn record_heartbeat(

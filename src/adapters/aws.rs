@@ -104,8 +104,8 @@ impl CloudReader for AwsReader {
         ec2::describe_instances(&self.ec2, &self.names.group).await
     }
 
-    async fn describe_failed_launches(&self) -> Result<Vec<String>, CallError> {
-        autoscaling::describe_failed_launches(&self.autoscaling, &self.names.group).await
+    async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError> {
+        autoscaling::describe_failed_launches(&self.autoscaling, &self.names.group, since).await
     }
 
     async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError> {

@@ -30,6 +30,8 @@ impl Jicofos {
             // The answer must be Jicofo's own.
             .redirect(Policy::none())
             .no_proxy()
+            // Between two invocations Lambda freezes the function, and Jicofo may close what is kept open.
+            .pool_max_idle_per_host(0)
             .build()?;
         Ok(Jicofos { client, urls: settings.jicofo_urls.clone() })
     }

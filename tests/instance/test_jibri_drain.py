@@ -32,6 +32,8 @@ class Instance(unittest.TestCase):
             "JIBRI_RECORDINGS_DIRECTORY": str(self.recordings),
             "JIBRI_STATE_DIRECTORY": str(self.state),
             "JIBRI_HTTP_TIMEOUT_SECONDS": "0.5",
+            "JIBRI_PROCESS_MARK": f"jibri.jar in {self.root}",
+            "JIBRI_STOP_COMMAND": f"touch {self.root}/stopped",
             "UPLOADED": str(self.uploaded),
         }
         self.finalize_does(UPLOADS)
@@ -107,6 +109,17 @@ class Check(Instance):
         self.jibri_has_exited()
         self.assertEqual(self.report("check"), report_of("gone"))
 
+    def test_a_process_behind_a_port_that_refuses_is_not_gone(self):
+        self.jibri_has_exited()
+        self.recorded("session")
+        mark = self.settings["JIBRI_PROCESS_MARK"]
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", f"/opt/{mark}"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        for mode in ("check", "drain"):
+            self.assertEqual(self.report(mode), report_of("unresponsive", pending=1))
+        self.assertFalse((self.root / "stopped").exists())
+
     def test_an_answer_that_cannot_be_understood_is_unresponsive(self):
         answers = (
             b"<html>",
@@ -155,6 +168,29 @@ class Check(Instance):
 
 
 class Drain(Instance):
+    def test_what_is_gone_stays_gone(self):
+        jibri = self.jibri(busy_status="BUSY", shutdown="defer")
+        self.report("drain")
+        self.assertFalse((self.root / "stopped").exists(), "a busy one is never stopped")
+        jibri.stop_listening()
+        self.assertEqual(self.report("drain"), report_of("gone"))
+        self.assertTrue((self.root / "stopped").exists())
+
+    def test_nothing_is_known_while_the_container_cannot_be_stopped(self):
+        self.jibri_has_exited()
+        self.recorded("session")
+        self.assert_nothing_known(self.run_script("drain", JIBRI_STOP_COMMAND="false"), "drain: CalledProcessError")
+        self.assertTrue((self.recordings / "session").exists())
+
+    def test_without_docker_there_is_no_container_to_stop(self):
+        self.jibri_has_exited()
+        self.assertEqual(self.report("drain", JIBRI_STOP_COMMAND=f"{self.root}/docker"), report_of("gone"))
+
+    def test_lost_and_found_is_no_recording(self):
+        self.jibri_has_exited()
+        self.recorded("lost+found")
+        self.assertEqual(self.report("drain"), report_of("gone"))
+
     def test_an_idle_jibri_exits_at_once(self):
         jibri = self.jibri(shutdown="exit")
         self.assertEqual(self.report("drain"), report_of("gone"))

@@ -29,6 +29,16 @@ pub(crate) async fn check_and_apply<R: CloudReader, W: CloudWriter>(
         errors.add_violations(plan, &violations);
         return;
     }
+    apply_checked(reader, writer, plan, errors).await;
+}
+
+/// Logs a plan that keeps the invariants, and applies it if there is a writer.
+pub(crate) async fn apply_checked<R: CloudReader, W: CloudWriter>(
+    reader: &R,
+    writer: Option<&W>,
+    plan: &Plan,
+    errors: &mut TickError,
+) {
     log_plan(plan, writer.is_none());
     if let Some(writer) = writer {
         Applier { reader, writer, errors }.apply(plan).await;
@@ -54,15 +64,16 @@ struct Applier<'a, R, W> {
 }
 
 impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
-    /// What saves recordings and serves requests comes first; what ends something comes last.
+    /// What saves recordings and serves requests comes first; what begins to end something comes last.
     async fn apply(&mut self, plan: &Plan) {
         self.heartbeat(plan).await;
+        // Their evidence is at hand: they must not wait for commands that time out.
+        self.complete_drains(plan).await;
         self.raise_desired(plan).await;
         self.protect(plan).await;
         self.tag(plan).await;
         self.send(plan, Document::Drain).await;
         self.send(plan, Document::Check).await;
-        self.complete_drains(plan).await;
         self.terminate(plan).await;
     }
 

@@ -7,13 +7,15 @@ use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
     forecast::decide_target,
-    metrics::pool_metrics,
+    metrics::{count, pool_metrics},
     observe::assemble,
     ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
 };
 
 /// How long one invocation samples, in seconds; the schedule starts the next.
 const ROUND_SECONDS: u64 = 60;
+/// For how long a launch that failed is counted, in seconds.
+const FAILED_LAUNCH_SECONDS: u64 = 600;
 /// How long before the next invocation no sample begins any more, in seconds.
 const MARGIN_SECONDS: u64 = 5;
 
@@ -83,13 +85,15 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         warn!(problem, "the threshold rules");
     }
     let jicofos = ports.jicofo.fetch_jicofos().await;
-    let (group, descriptions) = match (ports.reader.describe_group().await, ports.reader.describe_instances().await) {
-        (Ok(group), Ok(descriptions)) => (group, descriptions),
-        (group, descriptions) => {
-            group.err().into_iter().chain(descriptions.err()).for_each(|error| errors.add(error));
-            return;
-        }
+    let group = match ports.reader.describe_group().await {
+        Ok(group) => group,
+        Err(error) => return errors.add(error),
     };
+    // The gap shows without EC2 too: who has no launch time is new, and gets no tag.
+    let descriptions = ports.reader.describe_instances().await.unwrap_or_else(|error| {
+        errors.add(error);
+        Vec::new()
+    });
     let silent_seconds = silence.since.map_or(0, |since| now.seconds_since(since));
     let observed = assemble(now, group, descriptions, jicofos, target, silent_seconds);
     silence.update(&observed.observation.signal, now);
@@ -101,11 +105,13 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors).await;
 
     let counts = count_pool(&settings.policy, &observed.observation);
-    if counts.unlaunched > 0 {
-        say_failed_launches(&ports.reader, errors).await;
-    }
+    let failed_launches = match counts.unlaunched {
+        0 => 0,
+        _ => count_failed_launches(&ports.reader, now, errors).await,
+    };
     if let Some(writer) = &ports.writer {
-        let metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
+        let mut metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
+        metrics.push(count("FailedLaunches", failed_launches, now));
         if let Err(error) = writer.put_metrics(&metrics).await {
             errors.add(error);
         }
@@ -113,9 +119,15 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
 }
 
 /// The group tries again by itself; what keeps it from launching is for the operator to see.
-async fn say_failed_launches<R: CloudReader>(reader: &R, errors: &mut TickError) {
-    match reader.describe_failed_launches().await {
-        Ok(reasons) => reasons.iter().take(1).for_each(|reason| warn!(reason, "the group cannot launch")),
-        Err(error) => errors.add(error),
+async fn count_failed_launches<R: CloudReader>(reader: &R, now: Timestamp, errors: &mut TickError) -> u64 {
+    match reader.describe_failed_launches(now.minus_seconds(FAILED_LAUNCH_SECONDS)).await {
+        Ok(reasons) => {
+            reasons.iter().take(1).for_each(|reason| warn!(reason, "the group cannot launch"));
+            u64::try_from(reasons.len()).unwrap_or(u64::MAX)
+        }
+        Err(error) => {
+            errors.add(error);
+            0
+        }
     }
 }

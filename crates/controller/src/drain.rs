@@ -1,10 +1,13 @@
 //! On the lifecycle event, and every minute: every instance that the hook holds is kept waiting until it is drained.
 
-use planner::{Command, CommandOutcome, InstanceId, LifecycleState, Observation, Plan, Target, plan_drain};
+use planner::{
+    Action, Command, CommandOutcome, InstanceId, LifecycleState, Observation, Plan, Step, Target, check_plan,
+    plan_drain,
+};
 
 use crate::{
     Ports, Settings, TickError,
-    apply::check_and_apply,
+    apply::apply_checked,
     metrics::{count, seconds},
     observe::{assemble, newest_commands},
     ports::{Clock, CloudReader, CloudWriter, Document, JicofoReader, Metric},
@@ -45,15 +48,22 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
             Some(attach_commands(settings, ports, observed.observation, &mut errors).await)
         }
     };
-    let mut plan = Plan::default();
     if let Some(observation) = &observation {
+        let mut plan = Plan::default();
         for instance in &observation.instances {
-            let one = plan_drain(policy, now, instance);
-            plan.steps.extend(one.steps);
-            plan.waits.extend(one.waits);
-            plan.problems.extend(one.problems);
+            let one = plan_drain(policy, now, &observation.group, instance);
+            // Each on its own: what is wrong with one drain must not keep the others from their heartbeat.
+            match check_plan(policy, observation, &one) {
+                Ok(()) => plan.append(one),
+                Err(violations) => {
+                    errors.add_violations(&one, &violations);
+                    let reason = "its plan cannot be applied".to_owned();
+                    let action = Action::Heartbeat { instance: instance.id.clone() };
+                    plan.steps.push(Step { action, reason });
+                }
+            }
         }
-        check_and_apply(&ports.reader, ports.writer.as_ref(), policy, observation, &plan, &mut errors).await;
+        apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
     }
     if let (Some(writer), None) = (&ports.writer, only) {
         let metrics = drain_metrics(now, observation.as_ref(), retained);

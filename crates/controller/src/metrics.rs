@@ -28,6 +28,7 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
     let lost = observation.signal != Signal::Fresh;
     let mut metrics = vec![
         count("SignalLost", u32::from(lost), now),
+        count("UnlaunchedJibris", counts.unlaunched, now),
         count("DesiredCapacity", observation.group.desired_capacity, now),
         count("MaxSize", observation.group.max_size, now),
         count("SpareTarget", observation.target.spare, now),
@@ -56,8 +57,9 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
     metrics
 }
 
-/// How many recordings began in the last whole slot but one. Slots lie on the clock, so that each start counts
-/// once however the samples jitter; the slot between is for clocks that disagree.
+/// How many recordings began in the last whole slot but one. Slots lie on the clock, so that a start belongs to one of
+/// them however the samples jitter; the slot between is for clocks that disagree. A slot that two samples publish is to
+/// be read by its maximum; one that none publishes is missing.
 fn recording_starts(observed: &Observed, slot_seconds: u64) -> Metric {
     let now = observed.observation.now;
     let into_slot = u64::try_from(now.0).unwrap_or(0) % slot_seconds;

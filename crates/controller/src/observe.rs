@@ -136,8 +136,7 @@ impl Heard {
         if !self.failures.is_empty() {
             return Some(self.failures.join("; "));
         }
-        let registered =
-            instances.iter().filter(|instance| instance.is_active() && instance.registered_at.is_some()).count();
+        let registered = instances.iter().filter(|instance| instance.is_active() && instance.has_registered()).count();
         let listed = instances.iter().any(|instance| instance.jibri != JibriStatus::Missing);
         (registered > 0 && !listed)
             .then(|| format!("Jicofo lists none of the {registered} Jibris that have registered"))

@@ -39,8 +39,8 @@ pub trait CloudReader {
     async fn describe_group(&self) -> Result<GroupDescription, CallError>;
     /// The group's instances as EC2 knows them (`ec2:DescribeInstances`), tags included. It lags behind the group.
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError>;
-    /// Why the newest launches failed, newest first; empty when they did not (`autoscaling:DescribeScalingActivities`).
-    async fn describe_failed_launches(&self) -> Result<Vec<String>, CallError>;
+    /// Why launches have failed since then, newest first (`autoscaling:DescribeScalingActivities`).
+    async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError>;
     /// The commands sent by this document since then, for every instance (`ssm:ListCommandInvocations`).
     async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError>;
     /// The forecast's parameter as it stands (`ssm:GetParameter`).

@@ -70,7 +70,7 @@ impl Settings {
             scale_in_paused: reader.switch("SCALE_IN_PAUSED"),
             ..Policy::default()
         };
-        let sample_interval_seconds = reader.number("SAMPLE_INTERVAL_SECONDS", "seconds", 10, 5, 60);
+        let sample_interval_seconds = reader.number("SAMPLE_INTERVAL_SECONDS", "seconds", 10, 5, 30);
         if 60 % sample_interval_seconds != 0 {
             reader.reject("SAMPLE_INTERVAL_SECONDS", "a number of seconds that divides 60");
         }

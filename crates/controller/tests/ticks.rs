@@ -1,6 +1,6 @@
 //! One tick each, against a cloud that is told what to answer: what a tick still does when something fails.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use controller::{Ports, Settings, TickError, availability, drain, ports::*, scale_in, tags};
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
@@ -58,7 +58,7 @@ impl Cloud {
 
 fn group(lifecycle: LifecycleState, desired_capacity: u32) -> GroupDescription {
     GroupDescription {
-        sizes: Group { min_size: 0, max_size: 10, desired_capacity },
+        sizes: Group { min_size: 0, max_size: 10, desired_capacity, retains_abandoned: true },
         members: vec![GroupMember { id: id(), zone: "a".into(), lifecycle, protected: true, outdated: false }],
     }
 }
@@ -73,7 +73,7 @@ impl CloudReader for &Cloud {
         self.description.clone().map_or_else(|| refused("ec2:DescribeInstances"), |description| Ok(vec![description]))
     }
 
-    async fn describe_failed_launches(&self) -> Result<Vec<String>, CallError> {
+    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
         Ok(vec!["no capacity".into()])
     }
 
@@ -138,6 +138,19 @@ impl Clock for Still {
     async fn sleep_until(&self, _: Timestamp) {}
 }
 
+/// A clock that is wherever somebody wants to sleep until.
+struct Leaps(Cell<Timestamp>);
+
+impl Clock for Leaps {
+    fn now(&self) -> Timestamp {
+        self.0.get()
+    }
+
+    async fn sleep_until(&self, moment: Timestamp) {
+        self.0.set(self.0.get().max(moment));
+    }
+}
+
 fn settings(more: &[(&str, &str)]) -> Settings {
     let required = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://jicofo:8888")];
     let all = required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -191,6 +204,26 @@ fn metrics_that_are_refused_keep_no_capacity_from_being_raised() {
     let error = complaint(one_sample(&cloud, &settings(&[])));
     assert!(error.contains("metrics") && error.contains("AccessDenied"), "{error}");
     assert_eq!(cloud.done(), ["desired 3"]);
+}
+
+#[test]
+fn the_gap_is_closed_without_ec2_too() {
+    let mut cloud = Cloud::new(LifecycleState::InService, &[]);
+    cloud.groups = RefCell::new(vec![GroupDescription { members: vec![], ..group(LifecycleState::InService, 0) }]);
+    cloud.description = None;
+    assert!(complaint(one_sample(&cloud, &settings(&[]))).contains("ec2:DescribeInstances"));
+    assert_eq!(cloud.done(), ["desired 2", "metrics lost=false available=true"]);
+}
+
+#[test]
+fn the_longest_sampling_interval_still_notices_a_long_silence() {
+    let mut cloud = Cloud::new(LifecycleState::InService, &[]);
+    cloud.groups = RefCell::new(vec![GroupDescription { members: vec![], ..group(LifecycleState::InService, 0) }]);
+    cloud.jicofo = None;
+    let settings = settings(&[("SAMPLE_INTERVAL_SECONDS", "30")]);
+    let ports = Ports { reader: &cloud, writer: Some(&cloud), jicofo: &cloud, clock: Leaps(Cell::new(NOW)) };
+    now(availability::run(&settings, &ports, NOW.plus_seconds(58))).expect_err("no signal");
+    assert!(cloud.done().contains(&"desired 2".to_owned()), "{:?}", cloud.done());
 }
 
 #[test]

@@ -111,6 +111,9 @@ impl ScriptHost {
             .env("JIBRI_RECORDINGS_DIRECTORY", &disk.recordings)
             .env("JIBRI_STATE_DIRECTORY", &disk.state)
             .env("JIBRI_FINALIZE_COMMAND", &self.finalize_command)
+            // The world's Jibris are no processes: their ports are all there is of them.
+            .env("JIBRI_STOP_COMMAND", "true")
+            .env("JIBRI_PROCESS_MARK", format!("jibri.jar of {}", run.instance))
             .env("JIBRI_FINALIZE_SECONDS", FINALIZE_SECONDS)
             .env("RECORDINGS_UPLOAD_URL", format!("{}/{}", self.upload_url, run.instance))
             .stdin(Stdio::null())

@@ -67,11 +67,12 @@ pub(crate) enum LaunchProgress {
     Done,
 }
 
-/// How far the launch of `instance` has come. Without a signal nobody can register, so the grace does not end
-/// then: this is what bounds growth in the blind to the target.
+/// How far the launch of `instance` has come. A grace does not end while another launch would fare no better, or
+/// nobody could tell: then more launches would follow each other up to the maximum. These are a lost signal, Jibris
+/// under names of their own, and launches so broken that they cannot even be drained.
 pub(crate) fn launch_progress(policy: &Policy, observation: &Observation, instance: &Instance) -> LaunchProgress {
     let listed = !matches!(instance.jibri, JibriStatus::Missing | JibriStatus::Unknown);
-    if listed || instance.registered_at.is_some() {
+    if listed || instance.has_registered() {
         return LaunchProgress::Done;
     }
     let in_time = match instance.launched_at {
@@ -79,10 +80,30 @@ pub(crate) fn launch_progress(policy: &Policy, observation: &Observation, instan
         // EC2 lags behind the group: what it does not list yet is new.
         None => true,
     };
-    match in_time || observation.signal != Signal::Fresh {
+    let no_use = observation.signal != Signal::Fresh
+        || names_are_wrong(observation)
+        || stuck_launches(observation) >= policy.terminations_per_tick;
+    match in_time || no_use {
         true => LaunchProgress::Pending,
         false => LaunchProgress::Overdue,
     }
+}
+
+/// Whether the Jibris call themselves something other than their instance ids: then nobody can have registered.
+fn names_are_wrong(observation: &Observation) -> bool {
+    observation.strangers.iter().any(|nickname| !nickname.starts_with("i-"))
+        && !observation.instances.iter().any(Instance::has_registered)
+}
+
+/// How many instances never registered, were told to end for it, and cannot be drained either.
+pub(crate) fn stuck_launches(observation: &Observation) -> u32 {
+    let stuck = observation.instances.iter().filter(|instance| {
+        instance.lifecycle == LifecycleState::TerminatingWait
+            && instance.ec2.is_some()
+            && !instance.has_registered()
+            && instance.jibri == JibriStatus::Missing
+    });
+    u32::try_from(stuck.count()).unwrap_or(u32::MAX)
 }
 
 /// Plans scale-out, and notes who has registered.
@@ -116,7 +137,7 @@ pub fn plan_capacity(policy: &Policy, observation: &Observation) -> Plan {
         return plan;
     }
     if policy.scale_out_paused {
-        plan.waits.push(format!("scale-out, which is paused: desired capacity would be {to}"));
+        plan.problems.push(format!("scale-out is paused: desired capacity would be {to}"));
         return plan;
     }
     let reason = match shortfall {
@@ -163,6 +184,13 @@ fn explain_waits(policy: &Policy, observation: &Observation, counts: &Counts, pl
             "{} instances have not registered within {} of their launch",
             counts.overdue,
             Spoken(policy.boot_grace_seconds)
+        ));
+    }
+    let stuck = stuck_launches(observation);
+    if stuck >= policy.terminations_per_tick {
+        plan.problems.push(format!(
+            "{stuck} launches never registered, and cannot be drained either: no more are replaced until somebody has \
+             looked at the launch template, the network and the user data"
         ));
     }
     if let Signal::Lost { why, for_seconds } = &observation.signal {

@@ -159,12 +159,14 @@ impl Check<'_> {
             JibriStatus::Idle => {
                 says == Some(JibriProcess::Idle(HealthStatus::Healthy)) && recorded_for(self.policy.idle_seconds)
             }
-            JibriStatus::Busy => matches!(says, Some(JibriProcess::Expired(_) | JibriProcess::Gone)),
+            JibriStatus::Busy => {
+                matches!(says, Some(JibriProcess::Expired(_) | JibriProcess::Gone | JibriProcess::Idle(_)))
+            }
             JibriStatus::Unhealthy => recorded_for(1),
-            JibriStatus::Missing => match (instance.registered_at, instance.launched_at) {
-                (Some(_), _) => recorded_for(self.policy.boot_grace_seconds),
-                (None, Some(launched_at)) => now.seconds_since(launched_at) > self.policy.boot_grace_seconds,
-                (None, None) => false,
+            JibriStatus::Missing => match (instance.has_registered(), instance.launched_at) {
+                (true, _) => recorded_for(self.policy.boot_grace_seconds),
+                (false, Some(launched_at)) => now.seconds_since(launched_at) > self.policy.boot_grace_seconds,
+                (false, None) => false,
             },
         }
     }
@@ -212,9 +214,10 @@ impl Check<'_> {
                 });
                 drained || instance.ec2 == Some(Ec2State::Terminated)
             }
-            DrainResult::Abandon => instance
-                .draining_since
-                .is_some_and(|since| self.observation.now.seconds_since(since) > self.policy.drain_limit_seconds),
+            DrainResult::Abandon => {
+                let too_old = |since| self.observation.now.seconds_since(since) > self.policy.drain_limit_seconds;
+                self.observation.group.retains_abandoned && instance.draining_since.is_some_and(too_old)
+            }
         }
     }
 }

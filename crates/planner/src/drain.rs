@@ -1,14 +1,14 @@
 //! One drain: keep the hook waiting, tell the instance to drain, and let it end on positive evidence alone.
 
 use crate::{
-    Action, CommandOutcome, DrainResult, Ec2State, Instance, InstanceReport, JibriProcess, LifecycleState, Plan,
+    Action, CommandOutcome, DrainResult, Ec2State, Group, Instance, InstanceReport, JibriProcess, LifecycleState, Plan,
     Policy, Timestamp, time::Spoken,
 };
 
 /// Plans the next step of the drain of one instance; empty unless it is in `Terminating:Wait`.
 ///
 /// The heartbeat comes first: whatever else fails, the recording goes on.
-pub fn plan_drain(policy: &Policy, now: Timestamp, instance: &Instance) -> Plan {
+pub fn plan_drain(policy: &Policy, now: Timestamp, group: &Group, instance: &Instance) -> Plan {
     let mut plan = Plan::default();
     if instance.lifecycle != LifecycleState::TerminatingWait {
         return plan;
@@ -20,11 +20,20 @@ pub fn plan_drain(policy: &Policy, now: Timestamp, instance: &Instance) -> Plan 
     }
     let since = instance.draining_since.unwrap_or(now);
     let age_seconds = now.seconds_since(since);
+    if !group.retains_abandoned {
+        plan.problems.push(format!(
+            "the group would end {id} if its drain were abandoned: set its instance lifecycle policy's \
+             TerminateHookAbandon to retain"
+        ));
+    }
     if age_seconds > policy.drain_limit_seconds {
         let reason = format!("not drained after {}: {}", Spoken(age_seconds), describe(instance));
-        plan.problems.push(format!("{id} is retained: {reason}"));
-        plan.step(Action::CompleteDrain { instance: id.clone(), result: DrainResult::Abandon }, reason);
-        return plan;
+        if group.retains_abandoned {
+            plan.problems.push(format!("{id} is retained: {reason}"));
+            plan.step(Action::CompleteDrain { instance: id.clone(), result: DrainResult::Abandon }, reason);
+            return plan;
+        }
+        plan.problems.push(format!("{id} is kept waiting for as long as its hook allows: {reason}"));
     }
     plan.step(Action::Heartbeat { instance: id.clone() }, format!("drains for {}", Spoken(age_seconds)));
     // Without EC2's answer the tag is not known, and writing it would set the clock back.

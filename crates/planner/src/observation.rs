@@ -43,7 +43,7 @@ pub struct Observation {
     pub target: Target,
 }
 
-/// The sizes of the Auto Scaling group, in instances.
+/// The Auto Scaling group's own settings; sizes in instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     /// `MinSize`.
@@ -52,6 +52,9 @@ pub struct Group {
     pub max_size: u32,
     /// `DesiredCapacity`.
     pub desired_capacity: u32,
+    /// Whether the group keeps an instance whose drain is abandoned: its instance lifecycle policy has the retention
+    /// trigger `TerminateHookAbandon: retain`. Without it AWS ends the instance.
+    pub retains_abandoned: bool,
 }
 
 /// Whether every Jicofo answered, and what they said is believable.
@@ -116,6 +119,11 @@ impl Instance {
     /// Whether it counts towards the desired capacity: launching or in service, not on its way out.
     pub fn is_active(&self) -> bool {
         matches!(self.lifecycle, LifecycleState::Pending | LifecycleState::InService)
+    }
+
+    /// Whether Jicofo has ever listed it; either tag proves it, for each is written by a function of its own.
+    pub fn has_registered(&self) -> bool {
+        self.registered_at.is_some() || self.recorded.is_some()
     }
 
     /// Whether a recording that begins now could run on it, and it will stay.

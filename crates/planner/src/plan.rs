@@ -16,6 +16,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Adds another plan's steps, waits and problems behind this one's.
+    pub fn append(&mut self, other: Plan) {
+        self.steps.extend(other.steps);
+        self.waits.extend(other.waits);
+        self.problems.extend(other.problems);
+    }
+
     pub(crate) fn step(&mut self, action: Action, reason: impl Into<String>) {
         self.steps.push(Step { action, reason: reason.into() });
     }

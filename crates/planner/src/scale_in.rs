@@ -22,10 +22,6 @@ pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
         plan.waits.push(format!("a signal from Jicofo, before anything is terminated: {why}"));
         return plan;
     }
-    if policy.scale_in_paused {
-        plan.waits.push("scale-in, which is paused".into());
-        return plan;
-    }
     let counts = count_pool(policy, observation);
     let mut room = Room {
         terminations: policy.terminations_per_tick,
@@ -33,8 +29,14 @@ pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
         desired: observation.group.desired_capacity,
         min_size: observation.group.min_size,
     };
-    plan_repairs(policy, observation, &counts, &mut room, &mut plan);
-    plan_victims(policy, observation, &counts, &mut room, &mut plan);
+    let mut ends = Plan::default();
+    plan_repairs(policy, observation, &counts, &mut room, &mut ends);
+    plan_victims(policy, observation, &counts, &mut room, &mut ends);
+    match policy.scale_in_paused {
+        true if ends.steps.is_empty() => {}
+        true => plan.problems.push(format!("scale-in and repairs are paused, and would do this: {ends}")),
+        false => plan.append(ends),
+    }
     plan
 }
 
@@ -72,7 +74,7 @@ fn note_states(observation: &Observation, plan: &mut Plan) {
             JibriStatus::Idle => RecordedState::Idle,
             JibriStatus::Busy => RecordedState::Busy,
             JibriStatus::Unhealthy => RecordedState::Unhealthy,
-            JibriStatus::Missing if instance.registered_at.is_some() => RecordedState::Missing,
+            JibriStatus::Missing if instance.has_registered() => RecordedState::Missing,
             JibriStatus::Missing | JibriStatus::Unknown => continue,
         };
         let lost = observation.signal != Signal::Fresh;
@@ -151,10 +153,6 @@ fn reason_to_replace(
     match instance.jibri {
         JibriStatus::Missing => match launch_progress(policy, observation, instance) {
             LaunchProgress::Pending => None,
-            LaunchProgress::Overdue if names_are_wrong(observation) => {
-                plan.waits.push(format!("{} to be known by its instance id: JIBRI_INSTANCE_ID", instance.id));
-                None
-            }
             LaunchProgress::Overdue => {
                 Some(format!("it has not registered within {} of its launch", Spoken(policy.boot_grace_seconds)))
             }
@@ -173,12 +171,6 @@ fn reason_to_replace(
     }
 }
 
-/// Whether the Jibris call themselves something other than their instance ids: then nobody can have registered.
-fn names_are_wrong(observation: &Observation) -> bool {
-    let nobody_registered = observation.instances.iter().all(|instance| instance.registered_at.is_none());
-    nobody_registered && observation.strangers.iter().any(|nickname| !nickname.starts_with("i-"))
-}
-
 /// Jicofo shows an EXPIRED Jibri as busy for ever: who is busy beyond belief is asked. A recording is never cut.
 fn suspect_busy(policy: &Policy, observation: &Observation, instance: &Instance, plan: &mut Plan) -> Option<String> {
     let busy_seconds = observation.now.seconds_since(state_since(instance, RecordedState::Busy)?);
@@ -190,6 +182,10 @@ fn suspect_busy(policy: &Policy, observation: &Observation, instance: &Instance,
             return Some("its Jibri is EXPIRED, and takes no more recordings".into());
         }
         Evidence::Says(JibriProcess::Gone) => return Some("its Jibri has exited, and Jicofo does not know it".into()),
+        // Jicofo keeps what it was told last, for ever: the instance itself knows better.
+        Evidence::Says(JibriProcess::Idle(_)) => {
+            return Some("its Jibri is idle, and Jicofo has it busy for ever".into());
+        }
         Evidence::Says(_) => {
             let problem = format!(
                 "{} is busy for {}: look whether its recording or its upload hangs",

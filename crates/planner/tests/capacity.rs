@@ -111,7 +111,7 @@ fn paused_scale_out_says_what_it_would_do() {
     let policy = Policy { scale_out_paused: true, ..Policy::default() };
     let plan = plan_capacity(&policy, &pool(vec![busy("i-1")]));
     assert!(plan.steps.is_empty());
-    assert!(plan.waits[0].contains("paused: desired capacity would be 3"), "{plan}");
+    assert!(plan.problems[0].contains("paused: desired capacity would be 3"), "{plan}");
 }
 
 #[test]
@@ -122,4 +122,24 @@ fn a_registration_is_noted_once_with_the_time_it_took() {
     assert_eq!(actions(&plan), [Action::TagRegistered { instance: InstanceId::new("i-1"), at: NOW }]);
     assert!(plan.to_string().contains("3 min after its launch"), "{plan}");
     assert_eq!(plan_capacity(&Policy::default(), &apply(&observation, &plan)), Plan::default());
+}
+
+#[test]
+fn jibris_under_wrong_names_do_not_make_the_pool_grow_and_grow() {
+    let mut observation = pool(vec![booting("i-1", 60), booting("i-2", 60)]);
+    observation.strangers = vec!["jibri-4711".into()];
+    assert_eq!(desired_after(&observation), 2);
+}
+
+#[test]
+fn launches_too_broken_to_be_drained_are_not_followed_by_ever_more() {
+    let broken = |name| Instance { lifecycle: LifecycleState::TerminatingWait, ..booting(name, 60) };
+    let mut observation = pool(vec![booting("i-1", 60), broken("i-2"), broken("i-3")]);
+    assert_eq!(desired_after(&observation), 3, "two may be bad luck");
+    observation.instances.push(broken("i-4"));
+    observation.group.desired_capacity = 2;
+    assert_eq!(desired_after(&observation), 2);
+    let plan = plan_capacity(&Policy::default(), &observation);
+    assert!(plan.problems[0].contains("3 launches never registered, and cannot be drained either"), "{plan}");
+    assert!(actions(&plan_scale_in(&Policy::default(), &observation)).is_empty());
 }

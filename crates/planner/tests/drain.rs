@@ -7,7 +7,7 @@ use planner::*;
 
 fn plan(instance: &Instance) -> Plan {
     let observation = pool(vec![instance.clone()]);
-    let plan = plan_drain(&Policy::default(), NOW, instance);
+    let plan = plan_drain(&Policy::default(), NOW, &observation.group, instance);
     check_plan(&Policy::default(), &observation, &plan).expect("the plan keeps the invariants");
     plan
 }
@@ -101,4 +101,15 @@ fn only_an_instance_that_the_hook_holds_is_drained() {
     ] {
         assert_eq!(plan(&Instance { lifecycle, ..draining("i-1") }), Plan::default());
     }
+}
+
+#[test]
+fn a_group_that_would_end_it_never_gets_an_abandoned_drain() {
+    let draining_since = Some(NOW.minus_seconds(Policy::default().drain_limit_seconds + 1));
+    let stuck = Instance { draining_since, drain: reported(JibriProcess::Gone, 1, 1), ..draining("i-1") };
+    let group = Group { retains_abandoned: false, ..pool(vec![]).group };
+    let plan = plan_drain(&Policy::default(), NOW, &group, &stuck);
+    assert_eq!(actions(&plan)[0], Action::Heartbeat { instance: id() });
+    assert!(plan.problems[0].contains("TerminateHookAbandon to retain"), "{plan}");
+    assert!(plan.problems[1].contains("kept waiting for as long as its hook allows"), "{plan}");
 }

@@ -96,7 +96,8 @@ fn observations() -> impl Strategy<Value = Observation> {
                 instance.id = InstanceId::new(format!("i-{number:03}"));
             }
             let max_size = min_size + range;
-            let group = Group { min_size, max_size, desired_capacity: desired.clamp(min_size, max_size) };
+            let desired_capacity = desired.clamp(min_size, max_size);
+            let group = Group { min_size, max_size, desired_capacity, retains_abandoned: desired % 4 != 0 };
             let target = Target { spare, hold: spare + more, source: "a test".into() };
             Observation { now: NOW, group, instances, signal, strangers, target }
         },
@@ -116,7 +117,7 @@ fn policies() -> impl Strategy<Value = Policy> {
 fn plan_drains(policy: &Policy, observation: &Observation) -> Plan {
     let mut all = Plan::default();
     for instance in &observation.instances {
-        let plan = plan_drain(policy, observation.now, instance);
+        let plan = plan_drain(policy, observation.now, &observation.group, instance);
         all.steps.extend(plan.steps);
     }
     all
@@ -179,7 +180,7 @@ proptest! {
 
     #[test]
     fn every_drain_is_kept_waiting_or_ended(policy in policies(), instance in instances()) {
-        let plan = plan_drain(&policy, NOW, &instance);
+        let plan = plan_drain(&policy, NOW, &pool(vec![]).group, &instance);
         let held = instance.lifecycle == LifecycleState::TerminatingWait;
         let settled = plan.steps.iter().filter(|step| {
             matches!(step.action, Action::Heartbeat { .. } | Action::CompleteDrain { .. })

@@ -164,12 +164,13 @@ fn an_unhealthy_jibri_is_replaced_on_the_second_reading() {
 }
 
 #[test]
-fn who_is_busy_beyond_belief_is_asked_and_goes_only_when_expired() {
+fn who_is_busy_beyond_belief_is_asked_and_goes_unless_it_says_so_itself() {
     let ages = |check| {
         let recorded = Some(Recorded { state: RecordedState::Busy, since: minutes_ago(7 * 60) });
         pool(vec![Instance { recorded, check, last_selected_at: None, ..busy("i-1") }])
     };
     assert_eq!(actions(&plan(&ages(None))), [Action::Check { instance: InstanceId::new("i-1") }]);
+    assert_eq!(terminated(&plan(&ages(says_idle()))), ["i-1"]);
     let expired = says(JibriProcess::Expired(HealthStatus::Healthy));
     assert_eq!(terminated(&plan(&ages(expired))), ["i-1"]);
     let hung = plan(&ages(says(JibriProcess::Busy(HealthStatus::Healthy))));
@@ -207,4 +208,12 @@ fn paused_scale_in_still_notes_what_it_sees() {
     let observation = pool(vec![confirmed("i-1", 30), confirmed("i-2", 40), confirmed("i-3", 50), fresh]);
     let plan = plan_scale_in(&policy, &observation);
     assert!(matches!(actions(&plan)[..], [Action::TagState { .. }]), "{plan}");
+    assert!(plan.problems[0].contains("paused, and would do this: terminate i-3, one fewer wanted"), "{plan}");
+}
+
+#[test]
+fn the_state_tag_proves_registration_too() {
+    // The other function's tag is missing, and Jicofo has forgotten it: that is no launch which never registered.
+    let forgotten = Instance { registered_at: None, jibri: JibriStatus::Missing, ..idle("i-2", 60) };
+    assert!(terminated(&plan(&pool(vec![idle("i-1", 1), forgotten]))).is_empty());
 }

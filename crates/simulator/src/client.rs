@@ -128,8 +128,12 @@ impl CloudReader for Client {
             protected: instance.protected,
             outdated: instance.launch_template_version != group.launch_template_version,
         });
-        let sizes =
-            Group { min_size: group.min_size, max_size: group.max_size, desired_capacity: group.desired_capacity };
+        let sizes = Group {
+            min_size: group.min_size,
+            max_size: group.max_size,
+            desired_capacity: group.desired_capacity,
+            retains_abandoned: group.retains_abandoned,
+        };
         Ok(GroupDescription { sizes, members: members.collect() })
     }
 
@@ -148,13 +152,13 @@ impl CloudReader for Client {
         Ok(described.collect())
     }
 
-    async fn describe_failed_launches(&self) -> Result<Vec<String>, CallError> {
+    async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError> {
         let activities = self
             .call("autoscaling:DescribeScalingActivities", |world| world.describe_scaling_activities(&self.group))
             .await?;
         Ok(activities
             .into_iter()
-            .filter(|activity| activity.status_code == "Failed")
+            .filter(|activity| activity.status_code == "Failed" && seconds(activity.started_at) >= since)
             .map(|activity| activity.status_message)
             .collect())
     }

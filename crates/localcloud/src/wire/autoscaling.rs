@@ -54,7 +54,8 @@ fn describe_scaling_activities(operation: &mut Operation, parameters: &Parameter
         Some(group) => group.to_owned(),
         None => operation.world.config().group_name.clone(),
     };
-    let activities = operation.world.describe_scaling_activities(&group)?;
+    let mut activities = operation.world.describe_scaling_activities(&group)?;
+    filter_activities(&mut activities, parameters)?;
     let page = Page::of(activities, parameters.get("NextToken"), size, "InvalidNextToken")?;
     Ok(Xml::build(|xml| {
         xml.list("Activities", "member", &page.items, |xml, activity| {
@@ -110,6 +111,26 @@ fn complete_lifecycle_action(operation: &mut Operation, parameters: &Parameters)
     Ok(String::new())
 }
 
+/// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html>
+fn filter_activities(activities: &mut Vec<ActivityView>, parameters: &Parameters) -> Result<(), AwsError> {
+    for filter in parameters.structures("Filters.member.") {
+        let (name, value) = (required(&filter, "Name")?, required(&filter, "Values.member.1")?);
+        match name {
+            "Status" => activities.retain(|activity| activity.status_code == value),
+            "StartTimeLowerBound" => {
+                let bound: jiff::Timestamp = value.parse().map_err(|_| invalid(format!("{value} is no time")))?;
+                activities.retain(|activity| activity.started_at >= bound.as_millisecond());
+            }
+            other => return Err(invalid(format!("{other} is not a filter"))),
+        }
+    }
+    Ok(())
+}
+
+fn invalid(message: String) -> AwsError {
+    AwsError { code: VALIDATION_ERROR, message, http_status: 400 }
+}
+
 fn write_group(xml: &mut Xml, group: &GroupView) {
     xml.text("AutoScalingGroupName", &group.name);
     xml.text("AutoScalingGroupARN", arn::group(&group.name));
@@ -124,6 +145,11 @@ fn write_group(xml: &mut Xml, group: &GroupView) {
     xml.text("HealthCheckType", "EC2");
     xml.text("CreatedTime", iso_8601(0));
     xml.text("NewInstancesProtectedFromScaleIn", group.new_instances_protected);
+    xml.element("InstanceLifecyclePolicy", |xml| {
+        xml.element("RetentionTriggers", |xml| {
+            xml.text("TerminateHookAbandon", if group.retains_abandoned { "retain" } else { "terminate" });
+        });
+    });
     xml.list("Instances", "member", &group.instances, write_instance);
 }
 

@@ -63,7 +63,12 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
     let active = instances.iter().filter(|instance| instance.is_active()).count();
     Observation {
         now: NOW,
-        group: Group { min_size: 0, max_size: 20, desired_capacity: u32::try_from(active).expect("a small pool") },
+        group: Group {
+            min_size: 0,
+            max_size: 20,
+            desired_capacity: u32::try_from(active).expect("a small pool"),
+            retains_abandoned: true,
+        },
         instances,
         signal: Signal::Fresh,
         strangers: vec![],

@@ -39,6 +39,8 @@ pub struct GroupView {
     pub launch_template_version: u32,
     /// `NewInstancesProtectedFromScaleIn`.
     pub new_instances_protected: bool,
+    /// Whether `InstanceLifecyclePolicy.RetentionTriggers.TerminateHookAbandon` is `retain`.
+    pub retains_abandoned: bool,
     /// `AvailabilityZones`.
     pub zones: Vec<String>,
     /// `Instances`.

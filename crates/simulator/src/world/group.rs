@@ -69,6 +69,7 @@ impl World {
             desired_capacity: self.group.desired,
             launch_template_version: self.group.template_version,
             new_instances_protected: self.config.new_instances_protected,
+            retains_abandoned: self.config.retain_abandoned,
             zones: self.config.zones.clone(),
             instances: instances.collect(),
         }))
