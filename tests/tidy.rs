@@ -80,7 +80,8 @@ fn every_metric_is_documented_and_no_other() {
             && word.chars().all(|letter| letter.is_ascii_alphabetic())
             && !word.chars().all(|letter| letter.is_ascii_uppercase())
     };
-    let sources = read("crates/controller/src/metrics.rs") + &read("crates/controller/src/drain.rs");
+    let sources: String =
+        ["metrics", "availability", "drain"].map(|name| read(&format!("crates/controller/src/{name}.rs"))).concat();
     let published = quoted(&sources, is_metric);
     assert!(published.len() > 15, "{published:?}");
     let page = read("docs/metrics.md");
