@@ -25,6 +25,9 @@ check: ## Formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 
+simulate: ## Keep a pool through TRACE=demand.csv in virtual time; without it the demand is made up
+	cargo run --release --package simulator -- run $(if $(TRACE),--trace $(TRACE))
+
 bench: ## How long the simulator takes for a month of a busy pool
 	cargo bench --package simulator
 
@@ -43,4 +46,4 @@ $(CARGO_LAMBDA): Makefile
 	$(TOOLS)/bin/pip install --quiet cargo-lambda==1.9.2
 	touch $@
 
-.PHONY: help demo test check bench cloud watch invoke
+.PHONY: help demo test check simulate bench cloud watch invoke

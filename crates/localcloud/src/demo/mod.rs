@@ -101,26 +101,29 @@ fn summarize(cloud: &LocalCloud, end: Milliseconds) -> anyhow::Result<Map<String
     let Value::Object(mut summary) = serde_json::to_value(cloud.summary())? else {
         anyhow::bail!("a summary is an object");
     };
+    // What was under way when the cloud stopped could not end well.
     let invocations = cloud.invocations();
-    let ended = invocations.iter().filter(|invocation| invocation.ended_at.is_some_and(|at| at < end));
-    let crashed =
-        ended.filter(|invocation| matches!(invocation.outcome, Some(Outcome::Crashed(_) | Outcome::TimedOut))).count();
-    let failed = invocations.iter().filter(|invocation| matches!(invocation.outcome, Some(Outcome::Error(_)))).count();
+    let ended = || invocations.iter().filter(|invocation| invocation.ended_at.is_some_and(|at| at < end));
+    let count = |wanted: fn(&Outcome) -> bool| {
+        ended().filter_map(|one| one.outcome.as_ref()).filter(|&one| wanted(one)).count()
+    };
     summary.insert("invocations".into(), json!(invocations.len()));
-    summary.insert("invocations_with_error".into(), json!(failed));
-    summary.insert("invocations_crashed".into(), json!(crashed));
+    summary.insert("invocations_with_error".into(), json!(count(|outcome| matches!(outcome, Outcome::Error(_)))));
+    summary.insert("invocations_timed_out".into(), json!(count(|outcome| *outcome == Outcome::TimedOut)));
+    summary.insert("invocations_crashed".into(), json!(count(|outcome| matches!(outcome, Outcome::Crashed(_)))));
     summary.insert("aws_calls".into(), json!(cloud.calls().len()));
     Ok(summary)
 }
 
-/// Nothing cut, nothing lost; and something must have happened, or this proves nothing.
+/// Nothing cut, nothing lost, and no function crashed; and something must have happened, or this proves nothing. On a
+/// busy machine an invocation may time out, for a minute is little more than a second here: it costs a tick.
 fn judge(summary: &Map<String, Value>) -> anyhow::Result<Verdict> {
     let figure = |name: &str| summary.get(name).and_then(Value::as_i64).with_context(|| format!("no {name}"));
     let mut broken = Vec::new();
     for (name, words) in [
         ("recordings_cut", "recordings were cut"),
         ("files_lost", "recordings were lost before they were uploaded"),
-        ("invocations_crashed", "invocations crashed or timed out"),
+        ("invocations_crashed", "invocations crashed"),
     ] {
         let count = figure(name)?;
         if count > 0 {

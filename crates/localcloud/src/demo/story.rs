@@ -18,13 +18,13 @@ pub(super) fn tell(log: &[LogEntry], scenario: &Scenario, samples: Vec<Sample>, 
         samples,
         incidents,
         refusals: refusals.map(|entry| Moment { at_ms: entry.at }).collect(),
-        drains: drains(log),
+        drains: drains(log, scenario.end),
         summary: summary.clone().into_iter().collect(),
         settings: scenario.settings.clone(),
     }
 }
 
-fn drains(log: &[LogEntry]) -> Vec<DrainBar> {
+fn drains(log: &[LogEntry], end: Milliseconds) -> Vec<DrainBar> {
     let begun = log.iter().filter_map(|entry| match &entry.happening {
         Happening::HookWaits { instance } => Some((entry.at, instance)),
         _ => None,
@@ -38,12 +38,7 @@ fn drains(log: &[LogEntry]) -> Vec<DrainBar> {
                 began_ms,
                 |happening| matches!(happening, Happening::HookEnded { instance: of, .. } if of == instance),
             ),
-            busy_until_ms: find_last(log, began_ms, |happening| match happening {
-                Happening::Uploaded { instance: of, .. }
-                | Happening::UploadFailed { instance: of, .. }
-                | Happening::UploadedLate { instance: of, .. } => of == instance,
-                _ => false,
-            }),
+            busy_until_ms: busy_until(log, began_ms, instance, end),
         })
         .collect()
 }
@@ -52,8 +47,25 @@ fn find(log: &[LogEntry], from: Milliseconds, wanted: impl Fn(&Happening) -> boo
     log.iter().find(|entry| entry.at >= from && wanted(&entry.happening)).map(|entry| entry.at)
 }
 
-fn find_last(log: &[LogEntry], from: Milliseconds, wanted: impl Fn(&Happening) -> bool) -> Option<Milliseconds> {
-    log.iter().rev().find(|entry| entry.at >= from && wanted(&entry.happening)).map(|entry| entry.at)
+/// Until when an instance that drains since `began` still recorded or uploaded; until the end, if it still does.
+fn busy_until(log: &[LogEntry], began: Milliseconds, instance: &str, end: Milliseconds) -> Option<Milliseconds> {
+    let mut busy = false;
+    let mut until = None;
+    for entry in log {
+        match &entry.happening {
+            Happening::Requested { instance: of, .. } if of == instance => busy = true,
+            Happening::Uploaded { instance: of, .. }
+            | Happening::UploadFailed { instance: of, .. }
+            | Happening::UploadedLate { instance: of, .. }
+                if of == instance =>
+            {
+                busy = false;
+                until = (entry.at >= began).then_some(entry.at);
+            }
+            _ => {}
+        }
+    }
+    if busy { Some(end) } else { until }
 }
 
 fn launch_that_never_registered(log: &[LogEntry]) -> Option<Incident> {
@@ -141,5 +153,31 @@ fn minutes(span: Milliseconds) -> String {
     match (span + 30_000) / 60_000 {
         1 => "1 minute".to_owned(),
         many => format!("{many} minutes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(at: Milliseconds, happening: Happening) -> LogEntry {
+        LogEntry { at, happening }
+    }
+
+    #[test]
+    fn a_drain_is_busy_until_its_last_upload_or_still_at_the_end() {
+        let instance = || "i-1".to_owned();
+        let mut log = vec![
+            entry(1, Happening::Requested { request: 0, instance: instance() }),
+            entry(2, Happening::Uploaded { request: 0, instance: instance() }),
+            entry(5, Happening::HookWaits { instance: instance() }),
+        ];
+        assert_eq!(drains(&log, 99)[0].busy_until_ms, None, "it was idle");
+        log.push(entry(6, Happening::Requested { request: 1, instance: instance() }));
+        assert_eq!(drains(&log, 99)[0].busy_until_ms, Some(99));
+        log.push(entry(7, Happening::UploadFailed { request: 1, instance: instance() }));
+        log.push(entry(8, Happening::UploadedLate { session: "one".into(), instance: instance() }));
+        log.push(entry(9, Happening::Uploaded { request: 2, instance: "i-2".into() }));
+        assert_eq!(drains(&log, 99)[0].busy_until_ms, Some(8));
     }
 }
