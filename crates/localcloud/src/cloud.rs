@@ -1,6 +1,7 @@
 //! The local cloud as a whole: starts everything, tells what goes on, and stops everything.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,6 +146,7 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
         .with_context(|| format!("cannot create {}", config.output_directory.display()))?;
     // Scripts have working directories of their own.
     let output_directory = config.output_directory.canonicalize()?;
+    forget_the_last_run(&output_directory)?;
     let script = config.script.take().map(|script| script.canonicalize()).transpose()?;
     config.world.scripts = match script {
         Some(_) => Scripts::Host,
@@ -185,6 +187,20 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
     };
     tokio::spawn(host.run());
     Ok((state, lambda, addresses, variables))
+}
+
+/// The same seed gives the same instance ids: what another run has uploaded would pass for this one's.
+fn forget_the_last_run(output_directory: &Path) -> anyhow::Result<()> {
+    for name in ["instances", "recordings"] {
+        let directory = output_directory.join(name);
+        match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot empty {}", directory.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn serve(listeners: Listeners, state: &Arc<State>, lambda: &Arc<Lambda>) {

@@ -139,6 +139,15 @@ async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
     assert_eq!(cloud.summary().files_lost, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_run_has_uploaded_is_not_there_any_more() {
+    let directory = Directory::new();
+    let stale = directory.0.join("recordings/i-1/session-000001");
+    std::fs::create_dir_all(&stale).expect("made");
+    let _cloud = LocalCloud::start(config(&directory, 20.0)).await.expect("started");
+    assert!(!stale.exists(), "a second run with the same seed would take it for its own upload");
+}
+
 /// What the script prints, command by command, once the first Jibri is as it should be.
 async fn reports(
     mut config: CloudConfig,
