@@ -1,9 +1,14 @@
 //! The time: the system's, or a faster one for rehearsals on loopback.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use controller::ports::Clock;
 use planner::Timestamp;
+use reqwest::Url;
 
 /// The clock of a function.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,21 +34,24 @@ const FORM: &str = "three numbers: real milliseconds, virtual milliseconds, spee
 
 impl FunctionClock {
     /// The clock that `REHEARSAL_CLOCK` asks for. A real function that believed in a faster time would end real
-    /// Jibris too early, so it is refused unless `AWS_ENDPOINT_URL` is on loopback.
+    /// Jibris too early, so it is refused unless every AWS endpoint of these variables is on loopback.
     ///
     /// # Errors
     /// What is wrong with the variable, or where the function is.
-    pub fn from_variables(rehearsal: Option<&str>, endpoint_url: Option<&str>) -> Result<FunctionClock, String> {
+    pub fn from_variables(
+        rehearsal: Option<&str>,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<FunctionClock, String> {
         let Some(text) = rehearsal else {
             return Ok(FunctionClock::System);
         };
-        if !endpoint_url.is_some_and(is_on_loopback) {
+        if !stays_on_loopback(variables) {
             return Err(format!(
                 "REHEARSAL_CLOCK is {text:?}, and must not be set unless AWS_ENDPOINT_URL has a loopback address, \
-                 such as http://127.0.0.1:4500"
+                 such as http://127.0.0.1:4500, and nothing overrides it"
             ));
         }
-        let numbers: Vec<f64> = text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+        let numbers: Vec<f64> = text.split(',').map(|number| number.trim().parse().unwrap_or(f64::NAN)).collect();
         match numbers[..] {
             [real_ms, virtual_ms, speed] if numbers.iter().all(|number| number.is_finite()) && speed > 0.0 => {
                 Ok(FunctionClock::Rehearsal(Rehearsal { real_ms, virtual_ms, speed }))
@@ -53,16 +61,21 @@ impl FunctionClock {
     }
 }
 
+/// Whether AWS's SDKs call nobody but this machine. One service can have an endpoint of its own
+/// (`AWS_ENDPOINT_URL_SSM`), and all of them can be ignored:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
+fn stays_on_loopback(variables: &BTreeMap<String, String>) -> bool {
+    let mut endpoints = variables.iter().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL"));
+    let ignored = variables.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|value| value != "false");
+    variables.contains_key("AWS_ENDPOINT_URL") && !ignored && endpoints.all(|(_, url)| is_on_loopback(url))
+}
+
 fn is_on_loopback(url: &str) -> bool {
-    let Some((_, address)) = url.split_once("://") else {
-        return false;
-    };
-    let host = address.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match host.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    let url = Url::parse(url).ok();
+    url.as_ref().and_then(Url::host_str).is_some_and(|host| {
+        let address = host.trim_matches(['[', ']']).parse();
+        host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
+    })
 }
 
 /// Milliseconds since the Unix epoch.
@@ -109,34 +122,59 @@ mod tests {
 
     const CLOCK: Option<&str> = Some("1000, 5000, 40");
 
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn at(endpoint: &str) -> BTreeMap<String, String> {
+        variables(&[("AWS_ENDPOINT_URL", endpoint)])
+    }
+
     #[test]
     fn a_rehearsal_is_refused_anywhere_but_on_loopback() {
-        for endpoint in [
-            None,
-            Some("https://autoscaling.eu-central-1.amazonaws.com"),
-            Some("http://127.0.0.1.example.com:4500"),
-            Some("http://10.0.0.1:4500"),
-            Some("127.0.0.1"),
+        for elsewhere in [
+            variables(&[]),
+            at(""),
+            at("https://autoscaling.eu-central-1.amazonaws.com"),
+            at("http://127.0.0.1.example.com:4500"),
+            at("http://127.0.0.1:80@example.com/"),
+            at("http://[::1]@example.com/"),
+            at("http://10.0.0.1:4500"),
+            at("127.0.0.1"),
         ] {
-            let error = FunctionClock::from_variables(CLOCK, endpoint).unwrap_err();
-            assert!(error.contains("must not be set"), "{endpoint:?}: {error}");
+            let error = FunctionClock::from_variables(CLOCK, &elsewhere).unwrap_err();
+            assert!(error.contains("must not be set"), "{elsewhere:?}: {error}");
         }
         for endpoint in ["http://127.0.0.1:4500", "http://[::1]:4500/", "http://localhost"] {
-            assert!(FunctionClock::from_variables(CLOCK, Some(endpoint)).is_ok(), "{endpoint}");
+            assert!(FunctionClock::from_variables(CLOCK, &at(endpoint)).is_ok(), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_is_refused_where_something_overrides_the_loopback() {
+        let endpoint = ("AWS_ENDPOINT_URL", "http://127.0.0.1:4500");
+        for (other, refused) in [
+            (("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:4501"), false),
+            (("AWS_ENDPOINT_URL_AUTO_SCALING", "https://autoscaling.eu-central-1.amazonaws.com"), true),
+            (("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false"), false),
+            (("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"), true),
+        ] {
+            let clock = FunctionClock::from_variables(CLOCK, &variables(&[endpoint, other]));
+            assert_eq!(clock.is_err(), refused, "{other:?}");
         }
     }
 
     #[test]
     fn a_rehearsal_that_cannot_be_read_is_refused() {
-        for text in ["", "1,2", "1,2,0", "1,2,-3", "1,2,inf", "1,2,3,4", "a,2,3"] {
-            let error = FunctionClock::from_variables(Some(text), Some("http://127.0.0.1:1")).unwrap_err();
+        for text in ["", "1,2", "1,2,0", "1,2,-3", "1,2,inf", "1,2,3,4", "a,2,3", "1,a,2,3"] {
+            let error = FunctionClock::from_variables(Some(text), &at("http://127.0.0.1:1")).unwrap_err();
             assert!(error.contains("three numbers"), "{text}: {error}");
         }
     }
 
     #[test]
     fn without_one_the_time_is_the_systems() {
-        let clock = FunctionClock::from_variables(None, None).unwrap();
+        let clock = FunctionClock::from_variables(None, &variables(&[])).unwrap();
         assert_eq!(clock, FunctionClock::System);
         let before = system_ms();
         let shown = clock.now_ms();
@@ -145,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_rehearsal_runs_as_many_times_as_fast() {
-        let clock = FunctionClock::from_variables(CLOCK, Some("http://127.0.0.1:1")).unwrap();
+        let clock = FunctionClock::from_variables(CLOCK, &at("http://127.0.0.1:1")).unwrap();
         let (before, shown, after) = (system_ms(), clock.now_ms(), system_ms());
         assert!(5000.0 + (before - 1000.0) * 40.0 <= shown && shown <= 5000.0 + (after - 1000.0) * 40.0);
     }

@@ -59,6 +59,9 @@ fn read_action(settings: &Settings, detail: Value) -> Result<Trigger, String> {
             action.auto_scaling_group_name, action.lifecycle_hook_name
         ));
     }
+    if !action.ec2_instance_id.starts_with("i-") {
+        return Err(format!("the event is of {:?}; expected the id of an EC2 instance", action.ec2_instance_id));
+    }
     Ok(Trigger::Terminating(InstanceId::new(action.ec2_instance_id)))
 }
 
@@ -120,6 +123,7 @@ mod tests {
             ("AutoScalingGroupName", json!("jvb"), "expected group \"jibri\""),
             ("LifecycleHookName", json!("other"), "hook \"jibri-drain\""),
             ("EC2InstanceId", json!(null), "cannot be read"),
+            ("EC2InstanceId", json!(""), "expected the id of an EC2 instance"),
         ] {
             let mut event = sample("drain-lifecycle");
             event["detail"][field] = value;

@@ -13,9 +13,8 @@ use controller::{
     tags::format_moment,
 };
 use planner::{DrainResult, Group, InstanceId, LifecycleState, Timestamp};
-use tracing::warn;
 
-use super::call::{call_error, incomplete};
+use super::call::{call_error, call_for_each, incomplete};
 
 /// How many ids `SetInstanceProtection` takes.
 const MOST_PROTECTED: usize = 50;
@@ -45,8 +44,8 @@ pub(super) async fn describe_group(client: &Client, name: &str) -> Result<GroupD
         desired_capacity: size(group.desired_capacity(), "DesiredCapacity")?,
         retains_abandoned: retains_abandoned(group),
     };
-    let template = template_of(group);
-    let members = group.instances().iter().map(|instance| read_member(instance, template));
+    let templates = templates_of(group);
+    let members = group.instances().iter().map(|instance| read_member(instance, &templates));
     let members = members.collect::<Option<Vec<_>>>().ok_or_else(|| incomplete(OPERATION, "InstanceId"))?;
     Ok(GroupDescription { sizes, members })
 }
@@ -56,28 +55,33 @@ fn retains_abandoned(group: &AutoScalingGroup) -> bool {
     triggers.and_then(|triggers| triggers.terminate_hook_abandon()) == Some(&RetentionAction::Retain)
 }
 
-fn template_of(group: &AutoScalingGroup) -> Option<&LaunchTemplateSpecification> {
-    let mixed = || group.mixed_instances_policy()?.launch_template()?.launch_template_specification();
-    group.launch_template().or_else(mixed)
+/// The group's launch template; with a mixed instances policy an instance type may have one of its own.
+fn templates_of(group: &AutoScalingGroup) -> Vec<&LaunchTemplateSpecification> {
+    let mixed = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    let overrides = mixed.map(|mixed| mixed.overrides()).unwrap_or_default();
+    let common = group.launch_template().or_else(|| mixed?.launch_template_specification());
+    common.into_iter().chain(overrides.iter().filter_map(|one| one.launch_template_specification())).collect()
 }
 
-fn read_member(instance: &Instance, template: Option<&LaunchTemplateSpecification>) -> Option<GroupMember> {
+fn read_member(instance: &Instance, templates: &[&LaunchTemplateSpecification]) -> Option<GroupMember> {
     Some(GroupMember {
         id: InstanceId::new(instance.instance_id()?),
         zone: instance.availability_zone().unwrap_or_default().to_owned(),
         lifecycle: read_lifecycle(instance.lifecycle_state()),
         protected: instance.protected_from_scale_in().unwrap_or(false),
-        outdated: is_outdated(instance.launch_template(), template),
+        outdated: instance.launch_template().is_some_and(|own| is_outdated(own, templates)),
     })
 }
 
-/// Only two version numbers can be told apart: `$Latest` and `$Default` name none.
-fn is_outdated(own: Option<&LaunchTemplateSpecification>, group: Option<&LaunchTemplateSpecification>) -> bool {
-    let number = |template: Option<&LaunchTemplateSpecification>| template?.version()?.parse::<u64>().ok();
-    match (number(own), number(group)) {
-        (Some(own), Some(group)) => own != group,
-        _ => false,
-    }
+/// Whether none of the group's templates can be the instance's own. Only numbers of versions can be told apart:
+/// `$Latest` and `$Default` name none.
+fn is_outdated(own: &LaunchTemplateSpecification, templates: &[&LaunchTemplateSpecification]) -> bool {
+    let number = |template: &LaunchTemplateSpecification| template.version()?.parse::<u64>().ok();
+    let may_be_own = |template: &&LaunchTemplateSpecification| {
+        template.launch_template_id() == own.launch_template_id()
+            && number(own).zip(number(template)).is_none_or(|(own, current)| own == current)
+    };
+    !templates.is_empty() && !templates.iter().any(may_be_own)
 }
 
 fn read_lifecycle(state: Option<&State>) -> LifecycleState {
@@ -139,20 +143,7 @@ pub(super) async fn terminate(client: &Client, instance: &InstanceId, decrement:
 
 /// Protects each. One that has just left service keeps no other from its protection.
 pub(super) async fn protect(client: &Client, group: &str, instances: &[InstanceId]) -> Result<(), CallError> {
-    for some in instances.chunks(MOST_PROTECTED) {
-        let Err(refused) = protect_some(client, group, some).await else { continue };
-        let mut protected = 0;
-        for one in some {
-            match protect_some(client, group, std::slice::from_ref(one)).await {
-                Ok(()) => protected += 1,
-                Err(error) => warn!(instance = %one, %error, "it cannot be protected now"),
-            }
-        }
-        if protected == 0 {
-            return Err(refused);
-        }
-    }
-    Ok(())
+    call_for_each(instances, MOST_PROTECTED, async |some| protect_some(client, group, some).await).await
 }
 
 async fn protect_some(client: &Client, group: &str, instances: &[InstanceId]) -> Result<(), CallError> {
@@ -205,4 +196,30 @@ pub(super) async fn complete(
         .await
         .map(drop)
         .map_err(|error| call_error("autoscaling:CompleteLifecycleAction", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(id: &str, version: &str) -> LaunchTemplateSpecification {
+        LaunchTemplateSpecification::builder().launch_template_id(id).version(version).build()
+    }
+
+    #[test]
+    fn an_instance_is_outdated_when_the_group_has_no_template_like_its_own() {
+        let own = template("lt-1", "3");
+        for (templates, outdated) in [
+            (vec![], false),
+            (vec![template("lt-1", "3")], false),
+            (vec![template("lt-1", "4")], true),
+            (vec![template("lt-1", "$Latest")], false),
+            (vec![template("lt-1", "$Default")], false),
+            (vec![template("lt-2", "3")], true),
+            (vec![template("lt-2", "7"), template("lt-1", "3")], false),
+            (vec![template("lt-2", "7"), template("lt-1", "4")], true),
+        ] {
+            assert_eq!(is_outdated(&own, &templates.iter().collect::<Vec<_>>()), outdated, "{templates:?}");
+        }
+    }
 }

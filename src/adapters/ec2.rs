@@ -5,13 +5,12 @@ use aws_sdk_ec2::{
     types::{Filter, Instance, InstanceStateName, Tag},
 };
 use controller::{
-    ports::{CallError, CallErrorKind, InstanceDescription},
+    ports::{CallError, InstanceDescription},
     tags::PREFIX,
 };
 use planner::{Ec2State, InstanceId, Timestamp};
-use tracing::warn;
 
-use super::call::{call_error, incomplete};
+use super::call::{call_error, call_for_each, incomplete};
 
 /// How many resources `CreateTags` is given at once.
 const MOST_TAGGED: usize = 500;
@@ -54,22 +53,7 @@ pub(super) async fn create_tag(
     value: &str,
 ) -> Result<(), CallError> {
     let tag = Tag::builder().key(key).value(value).build();
-    for some in instances.chunks(MOST_TAGGED) {
-        match create(client, some, &tag).await {
-            Err(error) if error.kind == CallErrorKind::UnknownInstance => {
-                for one in some {
-                    match create(client, std::slice::from_ref(one), &tag).await {
-                        Err(error) if error.kind == CallErrorKind::UnknownInstance => {
-                            warn!(instance = %one, key, "EC2 does not know it, so it gets no tag");
-                        }
-                        result => result?,
-                    }
-                }
-            }
-            result => result?,
-        }
-    }
-    Ok(())
+    call_for_each(instances, MOST_TAGGED, async |some| create(client, some, &tag).await).await
 }
 
 async fn create(client: &Client, instances: &[InstanceId], tag: &Tag) -> Result<(), CallError> {

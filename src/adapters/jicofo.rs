@@ -9,6 +9,8 @@ use controller::{
 use futures_util::future::join_all;
 use reqwest::{Client, redirect::Policy};
 
+use super::call::causes;
+
 /// The longest body that is read, in bytes: `/debug` has some 300 for each Jibri.
 const LONGEST_BODY: usize = 8 * 1024 * 1024;
 
@@ -74,16 +76,7 @@ fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it did not answer in time".to_owned();
     }
-    let mut causes = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        causes.push(deeper.to_string());
-        cause = deeper.source();
-    }
-    match causes.is_empty() {
-        true => "the request failed".to_owned(),
-        false => causes.join(": "),
-    }
+    std::error::Error::source(error).map_or_else(|| "the request failed".to_owned(), causes)
 }
 
 #[cfg(test)]

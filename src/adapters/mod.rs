@@ -11,4 +11,5 @@ mod jicofo;
 mod ssm;
 
 pub use aws::{AwsReader, AwsWriter, configure, connect};
+pub(crate) use call::causes;
 pub use jicofo::Jicofos;

@@ -5,13 +5,12 @@ use aws_sdk_ssm::{
     types::{CommandFilter, CommandFilterKey, CommandInvocation, CommandInvocationStatus as Status},
 };
 use controller::{
-    ports::{CallError, CallErrorKind, CommandStatus, Document, SentCommand},
+    ports::{CallError, CommandStatus, Document, SentCommand},
     tags::format_moment,
 };
 use planner::{InstanceId, Timestamp};
-use tracing::warn;
 
-use super::call::{call_error, incomplete};
+use super::call::{call_error, call_for_each, incomplete};
 
 /// How many ids a command takes.
 const MOST_INSTANCES: usize = 50;
@@ -78,22 +77,7 @@ pub(super) async fn send_command(
     document: Document,
     instances: &[InstanceId],
 ) -> Result<(), CallError> {
-    for some in instances.chunks(MOST_INSTANCES) {
-        match send(client, name, document, some).await {
-            Err(error) if error.kind == CallErrorKind::UnknownInstance => {
-                for one in some {
-                    match send(client, name, document, std::slice::from_ref(one)).await {
-                        Err(error) if error.kind == CallErrorKind::UnknownInstance => {
-                            warn!(instance = %one, document = name, "SSM does not manage it now, so it gets no command");
-                        }
-                        result => result?,
-                    }
-                }
-            }
-            result => result?,
-        }
-    }
-    Ok(())
+    call_for_each(instances, MOST_INSTANCES, async |some| send(client, name, document, some).await).await
 }
 
 async fn send(client: &Client, name: &str, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {

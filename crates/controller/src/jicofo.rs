@@ -13,30 +13,35 @@ use crate::{
 
 /// More Jibris than any brewery holds: an answer with more is not believed.
 const MOST_JIBRIS: usize = 10_000;
+/// What nicknames begin with that are EC2 instance ids, in `JIBRI_INSTANCE_ID`.
+const INSTANCE_PREFIX: &str = "i-";
+/// How much of what comes from outside an error may show, in characters.
+const LONGEST_QUOTE: usize = 200;
 
+// 32 bits are more than Jicofo can mean, and the sums of several Jicofos cannot overflow.
 #[derive(Deserialize)]
 struct Stats {
     #[serde(default)]
-    conferences: u64,
+    conferences: u32,
     #[serde(default)]
-    participants: u64,
+    participants: u32,
     jibri: Option<JibriStats>,
     jibri_detector: Option<Detector>,
 }
 
 #[derive(Deserialize)]
 struct Detector {
-    count: u64,
-    available: u64,
+    count: u32,
+    available: u32,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct JibriStats {
-    recording_active: u64,
-    live_streaming_active: u64,
-    total_recording_failures: u64,
-    total_live_streaming_failures: u64,
+    recording_active: u32,
+    live_streaming_active: u32,
+    total_recording_failures: u32,
+    total_live_streaming_failures: u32,
 }
 
 /// Reads the bodies of `/stats` and `/debug`.
@@ -44,31 +49,35 @@ struct JibriStats {
 /// # Errors
 /// What keeps the answer from being believed, in words.
 pub fn parse_reading(stats: &[u8], debug: &[u8]) -> Result<JicofoReading, String> {
-    let stats: Stats = serde_json::from_slice(stats).map_err(|error| format!("/stats cannot be read: {error}"))?;
+    let stats: Stats =
+        serde_json::from_slice(stats).map_err(|error| format!("/stats cannot be read: {}", shorten(&error)))?;
     let detector = stats.jibri_detector.ok_or("/stats has no jibri_detector: no Jibri brewery is configured")?;
     if detector.available > detector.count {
         return Err(format!("/stats has {} available of {} Jibris", detector.available, detector.count));
     }
     let jibri = stats.jibri.unwrap_or_default();
     let stats = JicofoStats {
-        conferences: stats.conferences,
-        participants: stats.participants,
-        jibri_sessions: jibri.recording_active.saturating_add(jibri.live_streaming_active),
-        jibri_failures_total: jibri.total_recording_failures.saturating_add(jibri.total_live_streaming_failures),
+        conferences: stats.conferences.into(),
+        participants: stats.participants.into(),
+        jibri_sessions: u64::from(jibri.recording_active) + u64::from(jibri.live_streaming_active),
+        jibri_failures_total: u64::from(jibri.total_recording_failures)
+            + u64::from(jibri.total_live_streaming_failures),
     };
     Ok(JicofoReading { stats, jibris: parse_debug(debug)? })
 }
 
 fn parse_debug(debug: &[u8]) -> Result<Vec<JicofoJibri>, String> {
     let mut debug: Map<String, Value> =
-        serde_json::from_slice(debug).map_err(|error| format!("/debug cannot be read: {error}"))?;
+        serde_json::from_slice(debug).map_err(|error| format!("/debug cannot be read: {}", shorten(&error)))?;
     let detector = match debug.remove("jibri_detector") {
         Some(Value::Object(detector)) => detector,
         Some(Value::Null) | None => return Err("/debug has no jibri_detector".into()),
         Some(_) => return Err("/debug has a jibri_detector that is no object".into()),
     };
-    // Nicknames share the object with the detector's own fields, which are no objects.
-    let entries = detector.into_iter().filter(|(_, entry)| entry.is_object());
+    // Nicknames share the object with the detector's own fields, which are no objects. An instance that is none
+    // either is broken, and must not look as if it were missing.
+    let is_jibri = |(nickname, entry): &(String, Value)| entry.is_object() || nickname.starts_with(INSTANCE_PREFIX);
+    let entries = detector.into_iter().filter(is_jibri);
     let jibris = entries.map(|(nickname, entry)| parse_jibri(nickname, &entry)).collect::<Result<Vec<_>, _>>()?;
     match jibris.len() {
         0..=MOST_JIBRIS => Ok(jibris),
@@ -95,9 +104,9 @@ fn parse_jibri(nickname: String, entry: &Value) -> Result<JicofoJibri, String> {
     Ok(JicofoJibri { healthy, busy, last_selected_at, nickname })
 }
 
-/// Names come from outside: an error shows no more than this of one.
-fn shorten(name: &str) -> String {
-    name.chars().take(64).collect()
+/// The beginning of what may be as long as the answer.
+fn shorten(text: &impl ToString) -> String {
+    text.to_string().chars().take(LONGEST_QUOTE).collect()
 }
 
 #[cfg(test)]
@@ -151,6 +160,7 @@ mod tests {
             (r#"{"jibri_detector":{"count":1,"available":NaN}}"#, "/stats cannot be read"),
             (r#"{"jibri_detector":{"count":1,"available":1.5}}"#, "/stats cannot be read"),
             (r#"{"jibri_detector":{"count":1,"available":2}}"#, "2 available of 1"),
+            (r#"{"jibri_detector":{"count":1,"available":1},"participants":5000000000}"#, "/stats cannot be read"),
         ] {
             let error = read(stats, DEBUG).unwrap_err();
             assert!(error.contains(expected), "{stats}: {error}");
@@ -161,12 +171,34 @@ mod tests {
             (r#"{"jibri_detector":null}"#, "no jibri_detector"),
             (r#"{"jibri_detector":7}"#, "no object"),
             (r#"{"jibri_detector":{"i-1":{}}}"#, "no health_status for \"i-1\""),
+            (r#"{"jibri_detector":{"i-1":null}}"#, "no health_status for \"i-1\""),
+            (r#"{"jibri_detector":{"i-1":"IDLE"}}"#, "no health_status for \"i-1\""),
             (r#"{"jibri_detector":{"i-1":{"health_status":"HEALTHY","busy_status":7}}}"#, "no busy_status"),
         ] {
             let error = read(STATS, debug).unwrap_err();
             assert!(error.contains(expected), "{debug}: {error}");
         }
         assert!(parse_reading(b"\xff\xfe", DEBUG.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn fields_and_jibris_that_only_later_versions_have_are_taken() {
+        let debug = r#"{"jibri_detector":{"is_sip":false,"selection":null,"limit":5,"regions":["eu"],
+            "jibri-nick":{"health_status":"HEALTHY","busy_status":"IDLE","load":0.5}}}"#;
+        let reading = read(STATS, debug).unwrap();
+        assert_eq!(reading.jibris.iter().map(|jibri| &*jibri.nickname).collect::<Vec<_>>(), ["jibri-nick"]);
+    }
+
+    #[test]
+    fn an_error_quotes_no_more_than_the_beginning() {
+        let long = "x".repeat(100_000);
+        for error in [
+            read(&format!(r#"{{"conferences":"{long}"}}"#), DEBUG).unwrap_err(),
+            read(STATS, &format!(r#""{long}""#)).unwrap_err(),
+            read(STATS, &format!(r#"{{"jibri_detector":{{"{long}":{{}}}}}}"#)).unwrap_err(),
+        ] {
+            assert!(error.len() < 300, "{} characters: {error:.80}", error.len());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The environment variables, parsed once. Every bad one is reported, together.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Display},
     str::FromStr,
 };
@@ -47,7 +47,7 @@ pub struct SettingsError {
 
 impl Display for SettingsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} settings cannot be used: {}", self.problems.len(), self.problems.join("; "))
+        write!(formatter, "settings that cannot be used ({}): {}", self.problems.len(), self.problems.join("; "))
     }
 }
 
@@ -80,7 +80,7 @@ impl Settings {
             lifecycle_hook: reader.name("LIFECYCLE_HOOK", Some("jibri-drain"), &HOOK).unwrap_or_default(),
             check_document: reader.name("CHECK_DOCUMENT", Some("jibri-check"), &DOCUMENT).unwrap_or_default(),
             drain_document: reader.name("DRAIN_DOCUMENT", Some("jibri-drain"), &DOCUMENT).unwrap_or_default(),
-            forecast_parameter: reader.optional_name("FORECAST_PARAMETER", &PARAMETER),
+            forecast_parameter: reader.parameter("FORECAST_PARAMETER"),
             metric_namespace: reader.namespace("METRIC_NAMESPACE", "JibriAutoscaler"),
             jibris_threshold: reader.number("JIBRIS_THRESHOLD", "Jibris", 2, 1, 500),
             sample_interval_seconds,
@@ -107,8 +107,8 @@ struct NameRule {
 const GROUP: NameRule = NameRule {
     shortest: 1,
     longest: 255,
-    allowed: |letter| !letter.is_control() && letter != ':',
-    words: "the name of an Auto Scaling group: 1 to 255 characters, none of them a colon",
+    allowed: |letter| letter.is_ascii_graphic() && letter != ':',
+    words: "the name of an Auto Scaling group: 1 to 255 ASCII characters, none of them a space or a colon",
 };
 const HOOK: NameRule = NameRule {
     shortest: 1,
@@ -126,13 +126,13 @@ const PARAMETER: NameRule = NameRule {
     shortest: 1,
     longest: 1011,
     allowed: |letter| letter.is_ascii_alphanumeric() || "-_./".contains(letter),
-    words: "the name of an SSM parameter: 1 to 1,011 letters, digits, - _ . /",
+    words: "the name of an SSM parameter: 1 to 1,011 letters, digits, - _ . /, and not aws… or ssm…",
 };
 const NAMESPACE: NameRule = NameRule {
     shortest: 1,
     longest: 255,
     allowed: |letter| letter.is_ascii_alphanumeric() || "-_./#:".contains(letter),
-    words: "a CloudWatch namespace: 1 to 255 letters, digits, - _ . / # :, and not AWS/…",
+    words: "a CloudWatch namespace: 1 to 255 letters, digits, - _ . / # :, and not AWS/… or :…",
 };
 
 struct Reader<'a> {
@@ -189,34 +189,49 @@ impl<'a> Reader<'a> {
         Some(text.to_owned())
     }
 
-    fn optional_name(&mut self, name: &str, rule: &NameRule) -> Option<String> {
+    fn parameter(&mut self, name: &str) -> Option<String> {
         self.value(name)?;
-        self.name(name, None, rule)
+        let parameter = self.name(name, None, &PARAMETER)?;
+        let beginning = parameter.trim_start_matches('/').to_ascii_lowercase();
+        if beginning.starts_with("aws") || beginning.starts_with("ssm") {
+            self.reject(name, PARAMETER.words);
+        }
+        Some(parameter)
     }
 
     fn namespace(&mut self, name: &str, default: &str) -> String {
         let namespace = self.name(name, Some(default), &NAMESPACE).unwrap_or_default();
-        if namespace.starts_with("AWS/") {
+        if namespace.starts_with("AWS/") || namespace.starts_with(':') {
             self.reject(name, NAMESPACE.words);
         }
         namespace
     }
 
     fn urls(&mut self, name: &str) -> Vec<String> {
-        let urls: Vec<&str> = self.value(name).unwrap_or_default().split(',').map(str::trim).collect();
-        let is_base = |url: &str| {
-            let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-            address.is_some_and(|address| {
-                let host = address.trim_end_matches('/');
-                !host.is_empty() && !host.contains(|letter: char| letter.is_whitespace() || "?#@\"<>".contains(letter))
-            })
-        };
-        if !urls.iter().all(|url| is_base(url)) {
-            self.reject(name, "one or more URLs such as http://10.0.1.5:8888, separated by commas");
-            return Vec::new();
+        let urls = self.value(name).unwrap_or_default().split(',');
+        let urls: Vec<&str> = urls.map(|url| url.trim().trim_end_matches('/')).collect();
+        let different: BTreeSet<&str> = urls.iter().copied().collect();
+        // One that stood there twice would count twice.
+        if !urls.iter().all(|url| is_base_url(url)) || different.len() < urls.len() {
+            self.reject(name, "one or more different URLs such as http://10.0.1.5:8888, separated by commas");
         }
-        urls.into_iter().map(|url| url.trim_end_matches('/').to_owned()).collect()
+        urls.into_iter().map(str::to_owned).collect()
     }
+}
+
+/// `http://host`, with or without a port and a path. A password has no place in it: the URL is logged.
+fn is_base_url(url: &str) -> bool {
+    let Some(address) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        return false;
+    };
+    let authority = address.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        // The colons of an IPv6 address stand in brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
+        _ => (authority, Some(80)),
+    };
+    let strange = |letter: char| !letter.is_ascii_graphic() || "?#@\\\"<>".contains(letter);
+    !host.is_empty() && port.is_some_and(|port: u16| port > 0) && !address.contains(strange)
 }
 
 #[cfg(test)]
@@ -261,9 +276,50 @@ mod tests {
             ("METRIC_NAMESPACE", "AWS/EC2"),
         ];
         let message = parse(&bad).unwrap_err().to_string();
-        assert!(message.starts_with(&format!("{} settings", bad.len())), "{message}");
+        assert!(message.starts_with(&format!("settings that cannot be used ({}): ", bad.len())), "{message}");
         for (name, value) in bad {
             assert!(message.contains(&format!("{name} is {value:?}, and must be ")), "{name} in {message}");
+        }
+    }
+
+    #[test]
+    fn names_that_aws_would_refuse_are_refused_here() {
+        for (name, bad) in [
+            ("AUTO_SCALING_GROUP", vec!["our jibris", "jibri:1", "jibrí"]),
+            ("LIFECYCLE_HOOK", vec!["jibri drain", "jibri.drain"]),
+            ("CHECK_DOCUMENT", vec!["ab", "jibri/check"]),
+            ("FORECAST_PARAMETER", vec!["/aws/forecast", "SSM-forecast", "jibri:forecast"]),
+            ("METRIC_NAMESPACE", vec!["AWS/EC2", ":jibri", "my jibris"]),
+        ] {
+            for value in bad {
+                let message = parse(&[(name, value)]).unwrap_err().to_string();
+                let expected = format!("settings that cannot be used (1): {name} is {value:?}, and must be ");
+                assert!(message.starts_with(&expected), "{message}");
+            }
+        }
+        assert!(parse(&[("FORECAST_PARAMETER", "/jibri/aws"), ("METRIC_NAMESPACE", "AWSome/Jibris")]).is_ok());
+    }
+
+    #[test]
+    fn a_jicofo_is_a_base_url_once() {
+        let urls = "http://10.0.1.5:8888/, https://jicofo.example/rest ,http://[::1]:8888,http://[::1]";
+        let expected = ["http://10.0.1.5:8888", "https://jicofo.example/rest", "http://[::1]:8888", "http://[::1]"];
+        assert_eq!(parse(&[("JICOFO_URLS", urls)]).unwrap().jicofo_urls, expected);
+        for urls in [
+            ",",
+            "http://",
+            "http:///stats",
+            "http://:8888",
+            "http://jicofo:88888",
+            "http://jicofo:0",
+            "http://jicofo:port",
+            "http://jicofo:8888?a=b",
+            "http://name:password@jicofo:8888",
+            "http://jicofo,http://jicofo/",
+            "ftp://jicofo",
+            "jicofo:8888",
+        ] {
+            assert!(parse(&[("JICOFO_URLS", urls)]).is_err(), "{urls}");
         }
     }
 
