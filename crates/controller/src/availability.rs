@@ -106,12 +106,12 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
 
     let counts = count_pool(&settings.policy, &observed.observation);
     let failed_launches = match counts.unlaunched {
-        0 => 0,
+        0 => Some(0),
         _ => count_failed_launches(&ports.reader, now, errors).await,
     };
     if let Some(writer) = &ports.writer {
         let mut metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
-        metrics.push(count("FailedLaunches", failed_launches, now));
+        metrics.extend(failed_launches.map(|failed| count("FailedLaunches", failed, now)));
         if let Err(error) = writer.put_metrics(&metrics).await {
             errors.add(error);
         }
@@ -119,15 +119,15 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
 }
 
 /// The group tries again by itself; what keeps it from launching is for the operator to see.
-async fn count_failed_launches<R: CloudReader>(reader: &R, now: Timestamp, errors: &mut TickError) -> u64 {
+async fn count_failed_launches<R: CloudReader>(reader: &R, now: Timestamp, errors: &mut TickError) -> Option<u64> {
     match reader.describe_failed_launches(now.minus_seconds(FAILED_LAUNCH_SECONDS)).await {
         Ok(reasons) => {
             reasons.iter().take(1).for_each(|reason| warn!(reason, "the group cannot launch"));
-            u64::try_from(reasons.len()).unwrap_or(u64::MAX)
+            u64::try_from(reasons.len()).ok()
         }
         Err(error) => {
             errors.add(error);
-            0
+            None
         }
     }
 }

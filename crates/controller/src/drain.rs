@@ -99,17 +99,24 @@ async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clo
     observation
 }
 
+/// What is not known of any drain is left out: it is not zero.
 fn drain_metrics(now: planner::Timestamp, observation: Option<&Observation>, retained: usize) -> Vec<Metric> {
     let instances = observation.map_or(&[][..], |observation| &observation.instances);
-    let oldest = instances.iter().filter_map(|instance| instance.draining_since).min();
-    let failed = instances.iter().filter_map(|instance| match &instance.drain.as_ref()?.outcome {
+    let mut metrics = vec![
+        count("DrainsUnderWay", u64::try_from(instances.len()).unwrap_or(u64::MAX), now),
+        count("RetainedInstances", u64::try_from(retained).unwrap_or(u64::MAX), now),
+    ];
+    if instances.iter().all(|instance| instance.ec2.is_some()) {
+        let oldest = instances.iter().filter_map(|instance| instance.draining_since).min();
+        metrics.push(seconds("OldestDrainSeconds", oldest.map_or(0, |since| now.seconds_since(since)), now));
+    }
+    let reported = instances.iter().filter_map(|instance| match &instance.drain.as_ref()?.outcome {
         CommandOutcome::Reported(report) => Some(u64::from(report.recordings_failed)),
         CommandOutcome::InFlight | CommandOutcome::Failed(_) => None,
     });
-    vec![
-        count("DrainsUnderWay", u64::try_from(instances.len()).unwrap_or(u64::MAX), now),
-        seconds("OldestDrainSeconds", oldest.map_or(0, |since| now.seconds_since(since)), now),
-        count("RetainedInstances", u64::try_from(retained).unwrap_or(u64::MAX), now),
-        count("FailedUploads", failed.sum::<u64>(), now),
-    ]
+    let failed: Vec<u64> = reported.collect();
+    if instances.is_empty() || !failed.is_empty() {
+        metrics.push(count("FailedUploads", failed.iter().sum::<u64>(), now));
+    }
+    metrics
 }
