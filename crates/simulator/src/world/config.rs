@@ -25,8 +25,6 @@ pub struct WorldConfig {
     pub desired_capacity: u32,
     /// `NewInstancesProtectedFromScaleIn`.
     pub new_instances_protected: bool,
-    /// `DefaultCooldown`, in seconds.
-    pub default_cooldown_seconds: u32,
     /// The terminating hook.
     pub hook: Option<HookConfig>,
     /// The instance lifecycle policy `RetentionTriggers: TerminateHookAbandon: retain`.
@@ -239,7 +237,6 @@ impl Default for WorldConfig {
             max_size: 100,
             desired_capacity: 0,
             new_instances_protected: true,
-            default_cooldown_seconds: 300,
             hook: Some(HookConfig {
                 name: "jibri-drain".into(),
                 heartbeat_timeout_seconds: 1800,
