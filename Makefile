@@ -4,7 +4,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 TOOLS := target/tools
-CARGO_LAMBDA := $(TOOLS)/bin/cargo-lambda
+# Python tools, pinned with hashes by tests/tools; two environments, since their dependencies disagree.
+SAM := $(TOOLS)/sam/bin
+CONTRACTS := $(TOOLS)/contracts/bin
 OUTPUT ?= target/demo
 FUNCTION ?= availability
 EVENT ?= events/$(FUNCTION).json
@@ -35,15 +37,16 @@ cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
 	cargo build --package localcloud
 	target/debug/localcloud serve
 
-watch: $(CARGO_LAMBDA) ## Run the functions against the local cloud of `make cloud`
-	set -a; source target/cloud/environment; $(CARGO_LAMBDA) lambda watch --ignore-changes --invoke-address 127.0.0.1
+watch: $(TOOLS)/sam/installed ## Run the functions against the local cloud of `make cloud`
+	set -a; source target/cloud/environment; $(SAM)/cargo-lambda lambda watch --ignore-changes --invoke-address 127.0.0.1
 
-invoke: $(CARGO_LAMBDA) ## Invoke FUNCTION=availability|scale_in|drain with EVENT=events/….json
-	$(CARGO_LAMBDA) lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 --data-file $(EVENT)
+invoke: $(TOOLS)/sam/installed ## Invoke FUNCTION=availability|scale_in|drain with EVENT=events/….json
+	$(SAM)/cargo-lambda lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 --data-file $(EVENT)
 
-$(CARGO_LAMBDA): Makefile
-	python3 -m venv $(TOOLS)
-	$(TOOLS)/bin/pip install --quiet cargo-lambda==1.9.2
+$(TOOLS)/%/installed: tests/tools/%.txt
+	rm -rf $(TOOLS)/$*
+	python3 -m venv $(TOOLS)/$*
+	$(TOOLS)/$*/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: --requirement $<
 	touch $@
 
 .PHONY: help demo test check simulate bench cloud watch invoke
