@@ -12,7 +12,8 @@ Both print one line of JSON and exit with 0:
   process             gone (the health port refuses), running, or unresponsive
   busy_status         IDLE, BUSY or EXPIRED; null unless running
   health_status       HEALTHY or UNHEALTHY; null unless running
-  recordings_pending  what lies in the recordings directory; while Jibri is busy, its own folder too
+  recordings_pending  what lies in the recordings directory and in the failed one; while Jibri is busy, its own
+                      folder too
   recordings_failed   how many of these this run tried to upload, in vain
 
 Whatever goes wrong otherwise is told on stderr, with exit code 1 and no JSON: nothing is known then, and
@@ -35,6 +36,8 @@ HEALTH_URL = os.environ.get("JIBRI_HEALTH_URL", "http://127.0.0.1:2222/jibri/api
 INTERNAL_URL = os.environ.get("JIBRI_INTERNAL_URL", "http://127.0.0.1:3333/jibri/api/internal/v1.0")
 # Must exist: a wrong path would read as "nothing left". The instance makes it before anything else at boot.
 RECORDINGS = Path(os.environ.get("JIBRI_RECORDINGS_DIRECTORY", "/opt/jibri/storage/recordings"))
+# Where the finalize script moves what it could not upload.
+FAILED = Path(os.environ.get("JIBRI_FAILED_DIRECTORY", "/opt/jibri/storage/failed"))
 STATE = Path(os.environ.get("JIBRI_STATE_DIRECTORY", "/opt/jibri/state"))
 # Gets a folder as its last argument, hence the volume: the path is the same inside the container.
 FINALIZE_COMMAND = os.environ.get(
@@ -65,8 +68,8 @@ def main(mode):
             failed = upload_leftovers()
     else:
         health = ask_health()
-    # One that vanished though its upload failed still counts.
-    pending = failed.union(list_leftovers())
+    # By name, for one that failed may have been moved; one that vanished though its upload failed still counts.
+    pending = failed.union(path.name for path in list_leftovers())
     print(json.dumps({**health, "recordings_pending": len(pending), "recordings_failed": len(failed)}))
 
 
@@ -160,12 +163,13 @@ def stop_container():
 
 
 def list_leftovers():
-    """Everything in the recordings directory: a stray file is nothing to lose, either."""
-    return sorted(path for path in RECORDINGS.iterdir() if path.name != "lost+found")
+    """Everything in both directories: a stray file is nothing to lose, either."""
+    failed = FAILED.iterdir() if FAILED.exists() else []
+    return sorted(path for path in [*RECORDINGS.iterdir(), *failed] if path.name != "lost+found")
 
 
 def upload_leftovers():
-    """Retries the upload of each folder, and returns those that failed; none while another run is at it."""
+    """Retries the upload of each folder, and returns the names of those that failed; none while another run is at it."""
     with open(STATE / "upload.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -178,7 +182,7 @@ def upload_leftovers():
             # An even share of what is left: a folder that hangs must not starve the others for ever.
             share_seconds = (deadline - time.monotonic()) / (len(folders) - done)
             if not finalize(folder, max(share_seconds, 1)):
-                failed.add(folder)
+                failed.add(folder.name)
         return failed
 
 

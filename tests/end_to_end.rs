@@ -44,7 +44,7 @@ impl Pool {
         let mut config = CloudConfig::new(world, output.path().to_owned());
         config.speed = 60.0;
         config.function_directory = Some(function_directory());
-        config.script = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("instance/jibri_drain.py"));
+        config.template = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml"));
         config.event_faults = event_faults;
         config.settings = [("JIBRIS_THRESHOLD", "3"), ("IDLE_COUNT_THRESHOLD", "4"), ("BOOT_GRACE_MINUTES", "5")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -37,3 +37,13 @@ pub(crate) fn function(name: &str) -> String {
 pub(crate) fn schedule(name: &str) -> String {
     format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}")
 }
+
+/// A bucket's ARN.
+pub(crate) fn bucket(name: &str) -> String {
+    format!("arn:aws:s3:::{name}")
+}
+
+/// An object's ARN.
+pub(crate) fn object(bucket: &str, key: &str) -> String {
+    format!("arn:aws:s3:::{bucket}/{key}")
+}

@@ -10,6 +10,8 @@ use anyhow::Context;
 use serde::Serialize;
 use simulator::world::{Milliseconds, World};
 
+use crate::arn;
+
 /// One call of an AWS action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApiCall {
@@ -40,6 +42,11 @@ impl Resource {
     /// What an action is about that knows no resources.
     pub(crate) fn any() -> Resource {
         Resource::named("*".to_owned())
+    }
+
+    /// An instance, with its tags.
+    pub(crate) fn instance(world: &World, id: &str) -> Resource {
+        Resource { arn: arn::instance(id), tags: world.tags_of(id) }
     }
 
     /// A resource without tags.
@@ -77,11 +84,4 @@ impl CallLog {
     pub(crate) fn calls(&self) -> Vec<ApiCall> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).calls.clone()
     }
-}
-
-/// The tags of every instance that EC2 knows, by instance id.
-pub(crate) fn tags_of_instances(world: &mut World) -> BTreeMap<String, BTreeMap<String, String>> {
-    let group = world.config().group_name.clone();
-    let instances = world.describe_instances_of_group(&group).unwrap_or_default();
-    instances.into_iter().map(|instance| (instance.id, instance.tags.into_iter().collect())).collect()
 }

@@ -23,6 +23,7 @@ use crate::lambda::{Invocation, Lambda};
 use crate::peer;
 use crate::scripts::ScriptHost;
 use crate::server::AwsServer;
+use crate::stack::Stack;
 use crate::state::State;
 
 /// How long stopping may take.
@@ -147,8 +148,9 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
     // Scripts have working directories of their own.
     let output_directory = config.output_directory.canonicalize()?;
     forget_the_last_run(&output_directory)?;
-    let script = config.script.take().map(|script| script.canonicalize()).transpose()?;
-    config.world.scripts = match script {
+    let stack =
+        config.template.as_deref().map(|template| Stack::read(template, &config.world.group_name)).transpose()?;
+    config.world.scripts = match stack {
         Some(_) => Scripts::Host,
         None => Scripts::World,
     };
@@ -166,16 +168,12 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
     let clock = WorldClock::start(world.now(), config.speed);
     let variables = shared_variables(&config, addresses, clock);
     let calls = CallLog::create(&output_directory.join("calls.jsonl"))?;
-    let state = Arc::new(State::new(world, clock, calls, output_directory));
+    let state = Arc::new(State::new(world, clock, calls, output_directory, stack));
     let lambda =
         Arc::new(Lambda::new(state.clone(), config.function_directory.as_deref(), &config.functions, &variables)?);
     let jibris = Arc::new(JibriPorts::new(state.clone()));
-    let scripts = match script {
-        Some(script) => {
-            let bucket_url = format!("http://{}", addresses.bucket);
-            let host = ScriptHost::prepare(state.clone(), jibris.clone(), script, &bucket_url)?;
-            Some(Arc::new(host))
-        }
+    let scripts = match state.stack {
+        Some(_) => Some(Arc::new(ScriptHost::prepare(state.clone(), jibris.clone(), addresses)?)),
         None => None,
     };
     serve(listeners, &state, &lambda);

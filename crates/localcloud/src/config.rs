@@ -18,8 +18,8 @@ pub struct CloudConfig {
     pub functions: Vec<FunctionConfig>,
     /// Environment variables for every function, beside those that the local cloud sets itself.
     pub settings: BTreeMap<String, String>,
-    /// The script behind both documents, run with `check` or `drain`; without it the world runs its own model of it.
-    pub script: Option<PathBuf>,
+    /// The stack's template, whose SSM documents are run; without it the world runs its own model of them.
+    pub template: Option<PathBuf>,
     /// Where logs, recordings and uploads are written.
     pub output_directory: PathBuf,
     /// What happens to events on their way.
@@ -37,7 +37,7 @@ impl CloudConfig {
             function_directory: None,
             functions: FunctionConfig::standard(),
             settings: BTreeMap::new(),
-            script: None,
+            template: None,
             output_directory,
             event_faults: EventFaults::default(),
             ports: Ports::default(),

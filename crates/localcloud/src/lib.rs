@@ -19,6 +19,7 @@ pub mod page;
 mod peer;
 mod scripts;
 mod server;
+mod stack;
 mod state;
 mod throttle;
 mod wire;

@@ -37,9 +37,9 @@ struct DemoArguments {
     /// Where the functions' binaries are.
     #[arg(long, value_name = "DIRECTORY", default_value = "target/debug")]
     functions: PathBuf,
-    /// The script that SSM runs on an instance.
-    #[arg(long, value_name = "FILE", default_value = "instance/jibri_drain.py")]
-    script: PathBuf,
+    /// The stack's template, whose SSM documents are run.
+    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
+    template: PathBuf,
     /// Where the page, the figures and the logs are written.
     #[arg(long, value_name = "DIRECTORY", default_value = "target/demo")]
     output: PathBuf,
@@ -68,9 +68,9 @@ struct ServeArguments {
     /// Decides everything that is left to chance: the same seed gives the same demand.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The script that SSM runs on an instance.
-    #[arg(long, value_name = "FILE", default_value = "instance/jibri_drain.py")]
-    script: PathBuf,
+    /// The stack's template, whose SSM documents are run.
+    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
+    template: PathBuf,
     /// Where the environment variables and the log of AWS calls are written.
     #[arg(long, value_name = "DIRECTORY", default_value = "target/cloud")]
     output: PathBuf,
@@ -87,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
 async fn show_demo(arguments: DemoArguments) -> anyhow::Result<()> {
     let verdict = demo::run(Demo {
         functions: arguments.functions,
-        script: arguments.script,
+        template: arguments.template,
         output: arguments.output,
         speed: arguments.speed,
         minutes: arguments.minutes,
@@ -103,7 +103,7 @@ async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     let world = standing_world(arguments.seed, Milliseconds::try_from(now.as_millis())?);
     let output = arguments.output;
     let mut config = CloudConfig::new(world, output.clone());
-    config.script = Some(arguments.script);
+    config.template = Some(arguments.template);
     config.speed = arguments.speed;
     config.ports = Ports { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
     let mut cloud = LocalCloud::start(config).await?;

@@ -1,15 +1,19 @@
-//! Runs the documents' real script, as SSM's agent would on the instance.
+//! Runs the stack's own SSM documents, as SSM's agent would on the instance.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use simulator::world::ScriptRun;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
+use crate::arn::REGION;
+use crate::bucket::BUCKET;
+use crate::cloud::Addresses;
 use crate::jibri::JibriPorts;
 use crate::state::State;
 
@@ -17,8 +21,15 @@ use crate::state::State;
 const CONCURRENT_SCRIPTS: usize = 4;
 /// How long a script may really take; the document's own time-out is the world's.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the script may try to upload: less than it may take.
-const FINALIZE_SECONDS: &str = "40";
+/// How long all uploads of a script together may be tried, and one of them: less than the script may take.
+const FINALIZE_SECONDS: &str = "50";
+const FINALIZE_LIMIT_SECONDS: &str = "40";
+/// Longer than the limit: an upload that the world has fail is not tried again before the next drain.
+const FINALIZE_BACKOFF_MILLISECONDS: &str = "100000";
+/// Where `make` installs rclone.
+const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/instance/bin");
+/// What the finalize script calls.
+const FINALIZE_TOOLS: [&str; 2] = ["curl", "rclone"];
 /// What the script leaves in the state directory when it drains.
 const DRAINING_MARKER: &str = "draining";
 /// The exit code that SSM reports for a script that it has killed.
@@ -28,30 +39,38 @@ const KILLED_EXIT_CODE: i32 = 137;
 pub(crate) struct ScriptHost {
     state: Arc<State>,
     ports: Arc<JibriPorts>,
-    script: PathBuf,
     finalize_command: String,
-    upload_url: String,
+    addresses: Addresses,
+    path: OsString,
     slots: Semaphore,
     /// The instances on which scripts run, once for each script.
     busy_instances: Mutex<Vec<String>>,
 }
 
 impl ScriptHost {
-    /// Writes the stand-in finalize command into the output directory, and is ready.
+    /// Writes the stack's finalize script into the output directory, and is ready.
     pub(crate) fn prepare(
         state: Arc<State>,
         ports: Arc<JibriPorts>,
-        script: PathBuf,
-        bucket_url: &str,
+        addresses: Addresses,
     ) -> anyhow::Result<ScriptHost> {
-        let finalize_command = state.output_directory.join("finalize");
-        write_executable(&finalize_command, include_str!("../stand-ins/finalize"))?;
+        let finalize = state.output_directory.join("finalize.sh");
+        let script = state.stack.as_ref().map_or("", |stack| &stack.finalize_script);
+        std::fs::write(&finalize, script).with_context(|| format!("cannot write {}", finalize.display()))?;
+        let path = search_path()?;
+        for tool in FINALIZE_TOOLS {
+            let found = std::env::split_paths(&path).any(|directory| directory.join(tool).is_file());
+            ensure!(
+                found,
+                "{tool} is not on the PATH: `make demo` and `make test` install rclone, and curl is your system's"
+            );
+        }
         Ok(ScriptHost {
             state,
             ports,
-            script,
-            finalize_command: format!("'{}'", finalize_command.display()),
-            upload_url: format!("{bucket_url}/recordings"),
+            finalize_command: format!("bash '{}'", finalize.display()),
+            addresses,
+            path,
             slots: Semaphore::new(CONCURRENT_SCRIPTS),
             busy_instances: Mutex::new(Vec::new()),
         })
@@ -97,31 +116,45 @@ impl ScriptHost {
     }
 
     async fn execute(&self, run: &ScriptRun) -> anyhow::Result<(i32, String, String)> {
-        let is_drain = self.state.world(|world| world.config().drain_document == run.document);
+        let stack = self.state.stack.as_ref().context("nothing is deployed")?;
+        let document = stack.document(&run.document).with_context(|| format!("{} is not deployed", run.document))?;
         let disk = self.disk(&run.instance);
         let urls = self.ports.urls(&run.instance).await?;
-        let child = Command::new("python3")
-            .arg(&self.script)
-            .arg(if is_drain { "drain" } else { "check" })
+        let child = Command::new("sh")
+            .arg("-c")
+            .arg(&document.script)
             .current_dir(&disk.state)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", &self.path)
             .env("JIBRI_HEALTH_URL", urls.health)
             .env("JIBRI_INTERNAL_URL", urls.internal)
             .env("JIBRI_RECORDINGS_DIRECTORY", &disk.recordings)
+            .env("JIBRI_FAILED_DIRECTORY", &disk.failed)
             .env("JIBRI_STATE_DIRECTORY", &disk.state)
             .env("JIBRI_FINALIZE_COMMAND", &self.finalize_command)
             // The world's Jibris are no processes: their ports are all there is of them.
             .env("JIBRI_STOP_COMMAND", "true")
             .env("JIBRI_PROCESS_MARK", format!("jibri.jar of {}", run.instance))
             .env("JIBRI_FINALIZE_SECONDS", FINALIZE_SECONDS)
-            .env("RECORDINGS_UPLOAD_URL", format!("{}/{}", self.upload_url, run.instance))
+            .env("FINALIZE_LIMIT_SECONDS", FINALIZE_LIMIT_SECONDS)
+            .env("FINALIZE_BACKOFF_MILLISECONDS", FINALIZE_BACKOFF_MILLISECONDS)
+            .env("RECORDINGS_BUCKET", BUCKET)
+            .env("S3_ENDPOINT_URL", format!("http://{}", self.addresses.bucket))
+            // Without TLS, newer versions of rclone do not send a body that they could not send again.
+            .env("RCLONE_S3_USE_UNSIGNED_PAYLOAD", "true")
+            .env("RCLONE_S3_USE_DATA_INTEGRITY_PROTECTIONS", "false")
+            .env("CLOUDWATCH_ENDPOINT_URL", format!("http://{}", self.addresses.aws))
+            .env("AUTO_SCALING_GROUP", self.state.world(|world| world.config().group_name.clone()))
+            .env("AWS_REGION", REGION)
+            // Its own id: who uploads is known by the key.
+            .env("AWS_ACCESS_KEY_ID", &run.instance)
+            .env("AWS_SECRET_ACCESS_KEY", "local")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .context("cannot start python3")?;
+            .context("cannot start a shell")?;
         let Ok(output) = tokio::time::timeout(SCRIPT_TIMEOUT, child.wait_with_output()).await else {
             let stderr = format!("killed after {} seconds", SCRIPT_TIMEOUT.as_secs());
             return Ok((KILLED_EXIT_CODE, String::new(), stderr));
@@ -133,13 +166,17 @@ impl ScriptHost {
 
     fn disk(&self, instance: &str) -> Disk {
         let directory = self.state.output_directory.join("instances").join(instance);
-        Disk { recordings: directory.join("recordings"), state: directory.join("state") }
+        let below = |name: &str| directory.join(name);
+        Disk { recordings: below("recordings"), failed: below("failed"), state: below("state") }
     }
 
     fn lay_out(&self, instance: &str) -> std::io::Result<()> {
         let disk = self.disk(instance);
         std::fs::create_dir_all(&disk.state)?;
         let sessions = self.state.world(|world| world.recordings_on_disk(instance));
+        // Where an upload that failed has moved it.
+        let sessions: Vec<String> =
+            sessions.into_iter().filter(|session| !disk.failed.join(session).is_dir()).collect();
         lay_out_recordings(&disk.recordings, &sessions)
     }
 
@@ -151,6 +188,7 @@ impl ScriptHost {
 /// What an instance has on its disk.
 struct Disk {
     recordings: PathBuf,
+    failed: PathBuf,
     state: PathBuf,
 }
 
@@ -179,11 +217,10 @@ fn lay_out_recordings(directory: &Path, sessions: &[String]) -> std::io::Result<
     Ok(())
 }
 
-fn write_executable(path: &Path, text: &str) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
-    Ok(())
+/// Where programs are found: what `make` has installed, and then as usual.
+fn search_path() -> anyhow::Result<OsString> {
+    let usual = std::env::var_os("PATH").unwrap_or_default();
+    Ok(std::env::join_paths(std::iter::once(PathBuf::from(TOOLS)).chain(std::env::split_paths(&usual)))?)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ async fn answer(Shared(server): Shared<Arc<AwsServer>>, uri: Uri, headers: Heade
     let request_id = state.next_id();
     let (result, call) = state.world(|world| {
         let at = world.now();
-        let mut operation = Operation::new(world);
+        let mut operation = Operation::new(world, state.stack.as_ref());
         let result = match server.buckets[request.service as usize].take(at) {
             true => perform(&mut operation, &request, &headers, &body, &request_id),
             false => Err(throttled(request.service)),
@@ -122,7 +122,7 @@ fn read_request(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Request>
 
 /// The access key id in `Authorization: AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …`.
 /// Each function is given its own name as its key; the signature itself is not checked.
-fn caller(headers: &HeaderMap) -> &str {
+pub(crate) fn caller(headers: &HeaderMap) -> &str {
     headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())

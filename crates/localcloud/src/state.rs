@@ -8,23 +8,33 @@ use simulator::world::{Milliseconds, World};
 
 use crate::call_log::CallLog;
 use crate::clock::WorldClock;
+use crate::stack::Stack;
 
 /// The world in real time.
 pub(crate) struct State {
     pub(crate) clock: WorldClock,
     pub(crate) calls: CallLog,
     pub(crate) output_directory: PathBuf,
+    /// What is deployed, when it is more than the world's own model of it.
+    pub(crate) stack: Option<Stack>,
     world: Mutex<World>,
     stopped: AtomicBool,
     ids: AtomicU64,
 }
 
 impl State {
-    pub(crate) fn new(world: World, clock: WorldClock, calls: CallLog, output_directory: PathBuf) -> State {
+    pub(crate) fn new(
+        world: World,
+        clock: WorldClock,
+        calls: CallLog,
+        output_directory: PathBuf,
+        stack: Option<Stack>,
+    ) -> State {
         State {
             clock,
             calls,
             output_directory,
+            stack,
             world: Mutex::new(world),
             stopped: AtomicBool::new(false),
             ids: AtomicU64::new(1),

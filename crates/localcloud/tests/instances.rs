@@ -14,12 +14,12 @@ fn manifest_directory() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn own_script() -> PathBuf {
-    manifest_directory().join("../../instance/jibri_drain.py")
+fn own_template() -> PathBuf {
+    manifest_directory().join("../../template.yaml")
 }
 
-async fn cloud_with_script(directory: &Directory, script: PathBuf) -> (LocalCloud, String) {
-    start(CloudConfig { script: Some(script), ..config(directory, 20.0) }).await
+async fn cloud_with_template(directory: &Directory, template: PathBuf) -> (LocalCloud, String) {
+    start(CloudConfig { template: Some(template), ..config(directory, 20.0) }).await
 }
 
 async fn start(config: CloudConfig) -> (LocalCloud, String) {
@@ -51,7 +51,8 @@ async fn run(cloud: &LocalCloud, instance: &str, drain: bool) -> CommandView {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_runs_in_a_bounded_environment_and_its_exit_code_counts() {
     let directory = Directory::new();
-    let (cloud, instance) = cloud_with_script(&directory, manifest_directory().join("tests/fixtures/script.py")).await;
+    let (cloud, instance) =
+        cloud_with_template(&directory, manifest_directory().join("tests/fixtures/template.yaml")).await;
 
     let check = run(&cloud, &instance, false).await;
     assert_eq!((check.status, check.response_code), ("Success", 0), "{check:?}");
@@ -69,7 +70,8 @@ async fn a_script_runs_in_a_bounded_environment_and_its_exit_code_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jibris_ports_are_open_exactly_while_its_process_runs() {
     let directory = Directory::new();
-    let (cloud, instance) = cloud_with_script(&directory, manifest_directory().join("tests/fixtures/script.py")).await;
+    let (cloud, instance) =
+        cloud_with_template(&directory, manifest_directory().join("tests/fixtures/template.yaml")).await;
     let check = run(&cloud, &instance, false).await;
     let said: Value = serde_json::from_str(&check.output).expect("JSON");
     let url = |name: &str| {
@@ -90,7 +92,7 @@ async fn a_jibris_ports_are_open_exactly_while_its_process_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_projects_own_script_checks_and_drains() {
     let directory = Directory::new();
-    let (cloud, instance) = cloud_with_script(&directory, own_script()).await;
+    let (cloud, instance) = cloud_with_template(&directory, own_template()).await;
 
     let check = run(&cloud, &instance, false).await;
     let said: Value = serde_json::from_str(&check.output).expect("JSON");
@@ -111,7 +113,7 @@ async fn the_projects_own_script_checks_and_drains() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
     let directory = Directory::new();
-    let mut config = CloudConfig { script: Some(own_script()), ..config(&directory, 20.0) };
+    let mut config = CloudConfig { template: Some(own_template()), ..config(&directory, 20.0) };
     let start_at = config.world.start;
     config.world.demand = vec![Request { at: start_at + 30_000, duration_ms: 10_000 }];
     // One for Jibri's own finalize, and one for the first drain.
@@ -134,7 +136,7 @@ async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
 
     assert_eq!(failures, 1);
     assert!(cloud.world(|world| world.recordings_on_disk(&instance)).is_empty());
-    let uploaded = directory.0.join("recordings").join(&instance).join(&left);
+    let uploaded = directory.0.join("recordings/recordings").join(&left);
     assert!(uploaded.join("metadata.json").is_file());
     assert_eq!(cloud.summary().files_lost, 0);
 }
@@ -142,7 +144,7 @@ async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_earlier_run_has_uploaded_is_not_there_any_more() {
     let directory = Directory::new();
-    let stale = directory.0.join("recordings/i-1/session-000001");
+    let stale = directory.0.join("recordings/recordings/session-000001");
     std::fs::create_dir_all(&stale).expect("made");
     let _cloud = LocalCloud::start(config(&directory, 20.0)).await.expect("started");
     assert!(!stale.exists(), "a second run with the same seed would take it for its own upload");
@@ -151,11 +153,11 @@ async fn what_an_earlier_run_has_uploaded_is_not_there_any_more() {
 /// What the script prints, command by command, once the first Jibri is as it should be.
 async fn reports(
     mut config: CloudConfig,
-    script: Option<PathBuf>,
+    template: Option<PathBuf>,
     ready: impl Fn(&mut World, &str) -> bool,
     drains: &[bool],
 ) -> Vec<Value> {
-    config.script = script;
+    config.template = template;
     let (cloud, instance) = start(config).await;
     eventually("its state", || cloud.world(|world| ready(world, &instance)).then_some(())).await;
     let mut reports = Vec::new();
@@ -190,7 +192,7 @@ async fn the_worlds_model_of_the_script_says_what_the_script_says() {
     ];
     for (make, ready, drains) in stories {
         let (real, model) = (Directory::new(), Directory::new());
-        let said = reports(make(&real), Some(own_script()), ready, drains).await;
+        let said = reports(make(&real), Some(own_template()), ready, drains).await;
         assert_eq!(said, reports(make(&model), None, ready, drains).await);
     }
 }

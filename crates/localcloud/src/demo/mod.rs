@@ -27,8 +27,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 pub struct Demo {
     /// Where the functions' binaries are.
     pub functions: PathBuf,
-    /// The script behind the SSM documents.
-    pub script: PathBuf,
+    /// The stack's template, with the SSM documents.
+    pub template: PathBuf,
     /// Where the page, the figures and the logs go.
     pub output: PathBuf,
     /// How many times as fast as real time.
@@ -52,7 +52,7 @@ pub async fn run(demo: Demo) -> anyhow::Result<Verdict> {
     let mut config = CloudConfig::new(scenario.world.clone(), demo.output.clone());
     config.speed = demo.speed;
     config.function_directory = Some(demo.functions);
-    config.script = Some(demo.script);
+    config.template = Some(demo.template);
     config.settings = scenario.settings.clone();
     let mut cloud = LocalCloud::start(config).await?;
     let mut view = View::begin(&scenario, demo.speed);

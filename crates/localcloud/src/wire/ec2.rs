@@ -7,7 +7,7 @@ use simulator::world::{AwsError, Ec2InstanceView};
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
 use crate::arn;
-use crate::call_log::{Resource, tags_of_instances};
+use crate::call_log::Resource;
 use crate::clock::iso_8601;
 
 /// The namespace of its answers.
@@ -129,9 +129,9 @@ fn state_code(state: &str) -> u8 {
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>
 fn create_tags(operation: &mut Operation, parameters: &Parameters) -> Result<String, AwsError> {
     let resources = parameters.list("ResourceId.");
-    let known_tags = tags_of_instances(operation.world);
     for id in &resources {
-        operation.on(Resource { arn: arn::instance(id), tags: known_tags.get(id).cloned().unwrap_or_default() });
+        let instance = Resource::instance(operation.world, id);
+        operation.on(instance);
     }
     let mut tags = Vec::new();
     for tag in parameters.structures("Tag.") {

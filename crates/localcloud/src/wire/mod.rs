@@ -16,17 +16,19 @@ pub(crate) use parameters::Parameters;
 pub(crate) use xml::Xml;
 
 use crate::call_log::Resource;
+use crate::stack::Stack;
 
 /// One call of an AWS action: the world that it acts on, and what an IAM policy would be asked about it.
 pub(crate) struct Operation<'a> {
     pub(crate) world: &'a mut World,
+    pub(crate) stack: Option<&'a Stack>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) conditions: BTreeMap<String, Vec<String>>,
 }
 
 impl<'a> Operation<'a> {
-    pub(crate) fn new(world: &'a mut World) -> Operation<'a> {
-        Operation { world, resources: Vec::new(), conditions: BTreeMap::new() }
+    pub(crate) fn new(world: &'a mut World, stack: Option<&'a Stack>) -> Operation<'a> {
+        Operation { world, stack, resources: Vec::new(), conditions: BTreeMap::new() }
     }
 
     /// Notes a resource that the action is about.

@@ -8,7 +8,7 @@ use simulator::world::{AwsError, CommandView, Milliseconds};
 use super::page::{Page, page_size};
 use super::{Operation, refused};
 use crate::arn;
-use crate::call_log::{Resource, tags_of_instances};
+use crate::call_log::Resource;
 
 const VALIDATION_EXCEPTION: &str = "ValidationException";
 /// The most and the default of `ListCommandInvocations` on one page.
@@ -33,9 +33,9 @@ fn send_command(operation: &mut Operation, input: &Value) -> Result<Value, AwsEr
     let instances: Vec<String> =
         input["InstanceIds"].as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect();
     operation.on(Resource::named(arn::document(document)));
-    let known_tags = tags_of_instances(operation.world);
     for id in &instances {
-        operation.on(Resource { arn: arn::instance(id), tags: known_tags.get(id).cloned().unwrap_or_default() });
+        let instance = Resource::instance(operation.world, id);
+        operation.on(instance);
     }
     let timeout_seconds = input["TimeoutSeconds"].as_i64().unwrap_or(DELIVERY_TIMEOUT_SECONDS);
     let timeout_seconds =
@@ -46,6 +46,15 @@ fn send_command(operation: &mut Operation, input: &Value) -> Result<Value, AwsEr
                  Member must have value greater than or equal to 30",
             )
         })?;
+    let parameters = input["Parameters"].as_object();
+    // Only a real document says what it takes.
+    if let Some(known) = operation.stack.and_then(|stack| stack.document(document)) {
+        let mut names = parameters.into_iter().flatten().map(|(name, _)| name);
+        if let Some(name) = names.find(|name| !known.parameters.contains(name.as_str())) {
+            let message = format!("Parameter {name} is not declared in the document {document}.");
+            return Err(refused("InvalidParameters", message));
+        }
+    }
     let command_id = operation.world.send_command(document, &instances, timeout_seconds)?;
     Ok(json!({"Command": {
         "CommandId": command_id,
@@ -53,7 +62,7 @@ fn send_command(operation: &mut Operation, input: &Value) -> Result<Value, AwsEr
         "DocumentVersion": "$DEFAULT",
         "InstanceIds": instances,
         "Targets": [],
-        "Parameters": {},
+        "Parameters": parameters.cloned().unwrap_or_default(),
         "RequestedDateTime": epoch_seconds(operation.world.now()),
         "Status": "Pending",
         "StatusDetails": "Pending",

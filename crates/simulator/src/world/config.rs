@@ -15,6 +15,8 @@ pub struct WorldConfig {
     pub start: Milliseconds,
     /// The group's name.
     pub group_name: String,
+    /// The group's own tags, which each instance gets at its launch.
+    pub group_tags: Vec<(String, String)>,
     /// The group's Availability Zones.
     pub zones: Vec<String>,
     /// `MinSize`.
@@ -232,6 +234,7 @@ impl Default for WorldConfig {
             seed: 1,
             start: 1_767_571_200_000,
             group_name: "jibri".into(),
+            group_tags: vec![("jibri-autoscaler:group".into(), "jibri".into())],
             zones: vec!["eu-central-1a".into(), "eu-central-1b".into(), "eu-central-1c".into()],
             min_size: 0,
             max_size: 100,

@@ -1,5 +1,7 @@
 //! EC2: what `DescribeInstances` lists, and tags.
 
+use std::collections::BTreeMap;
+
 use super::{AwsError, Ec2InstanceView, Milliseconds, World, error};
 
 impl World {
@@ -27,6 +29,11 @@ impl World {
             tags: machine.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         });
         Ok(views.collect())
+    }
+
+    /// The tags of an instance, as they are: an IAM policy's conditions do not lag behind.
+    pub fn tags_of(&self, instance: &str) -> BTreeMap<String, String> {
+        self.machines.get(instance).map(|machine| machine.tags.clone()).unwrap_or_default()
     }
 
     /// `CreateTags`: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>.

@@ -262,6 +262,7 @@ impl World {
         let boot_ms = milliseconds(self.rng.log_normal(launch.boot_seconds, launch.boot_sigma));
         let in_service_ms = milliseconds(launch.in_service_seconds).min(boot_ms);
         let registers = !(self.pending_incidents.take_unregistered() || self.rng.chance(launch.never_registers));
+        let own_tag = ("aws:autoscaling:groupName".to_owned(), self.config.group_name.clone());
         let machine = Machine {
             id: id.clone(),
             zone: zone.clone(),
@@ -273,7 +274,7 @@ impl World {
             lifecycle: Lifecycle::Pending,
             protected: false,
             template_version: self.group.template_version,
-            tags: BTreeMap::from([("aws:autoscaling:groupName".to_owned(), self.config.group_name.clone())]),
+            tags: self.config.group_tags.iter().cloned().chain([own_tag]).collect(),
             wait: None,
             jibri: Jibri {
                 activity: Activity::Down,

@@ -1,0 +1,393 @@
+"""What instance/finalize.sh does with a recording, run as Jibri runs it, against a stand-in of S3."""
+
+import fcntl
+import os
+import random
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from stand_in_s3 import ACCESS_KEY_ID, BUCKET, METADATA_TOKEN, REGION, SECRET, SESSION_TOKEN, Cloud
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPT = REPOSITORY / "instance" / "finalize.sh"
+SEARCH_PATH = f"{REPOSITORY}/target/tools/contracts/bin:{os.environ['PATH']}"
+SESSION = "abcdefghijklmnop"
+KEY = f"recordings/{SESSION}/"
+RECORDING = {"weekly_2026-11-23-10-00-00.mp4": b"moving pictures", "metadata.json": b'{"participants": []}'}
+MEBIBYTE = 1024 * 1024
+LONG = {"weekly.mp4": random.Random(1).randbytes(12 * MEBIBYTE), "metadata.json": b"{}"}
+KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET}
+# The first pause is longer than the limit.
+ONE_TRY = {"FINALIZE_LIMIT_SECONDS": "60", "FINALIZE_BACKOFF_MILLISECONDS": "200000"}
+
+
+def setUpModule():
+    if not shutil.which("rclone", path=SEARCH_PATH):
+        raise AssertionError("rclone is missing: run make test")
+
+
+class Finalize(unittest.TestCase):
+    role = False
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = Path(directory.name).resolve()
+        self.storage = self.root / "storage"
+        self.folder = self.storage / "recordings" / SESSION
+        self.failed = self.storage / "failed" / SESSION
+        self.folder.mkdir(parents=True)
+        self.cloud = Cloud(SESSION_TOKEN if self.role else None)
+        self.addCleanup(self.cloud.close)
+        self.settings = {
+            "PATH": SEARCH_PATH,
+            "RECORDINGS_BUCKET": BUCKET,
+            "AWS_REGION": REGION,
+            "AUTO_SCALING_GROUP": "jibri pool (1)",
+            "FINALIZE_LIMIT_SECONDS": "60",
+            "FINALIZE_BACKOFF_MILLISECONDS": "20",
+            "FINALIZE_CHUNK_MEBIBYTES": "5",
+            # Without TLS, newer versions do not send a body that they could not send again.
+            "RCLONE_S3_USE_UNSIGNED_PAYLOAD": "true",
+            "RCLONE_S3_USE_DATA_INTEGRITY_PROTECTIONS": "false",
+            **self.cloud.environment,
+            **({} if self.role else KEYS),
+        }
+
+    def recorded(self, files, folder=None):
+        for name, body in files.items():
+            path = (folder or self.folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+
+    def finalize(self, folder=None, script=SCRIPT, **settings):
+        environment = {name: value for name, value in {**self.settings, **settings}.items() if value is not None}
+        return subprocess.run(
+            [str(script), str(folder or self.folder)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def metrics(self):
+        """Of each metric that was put: its name and value."""
+        return [
+            {metric[f"MetricData.member.{at}.MetricName"]: metric[f"MetricData.member.{at}.Value"] for at in (1, 2)}
+            for metric in self.cloud.metrics
+        ]
+
+    def assert_uploaded(self, run, files):
+        self.assertEqual((run.returncode, run.stdout), (0, ""), run.stderr)
+        self.assertEqual(self.cloud.contents(), {KEY + name: body for name, body in files.items()})
+        self.assertFalse(self.folder.exists() or self.failed.exists())
+        self.assertEqual(self.metrics()[-1:], [{"UploadedRecordings": "1", "RecordingsNotUploaded": "0"}])
+
+    def assert_kept(self, run, files, folder=None):
+        self.assertEqual((run.returncode, run.stdout), (1, ""), run.stderr)
+        self.assertEqual(on_disk(folder or self.failed), files)
+        self.assertEqual(list(self.storage.glob(f"*/{SESSION}")), [folder or self.failed])
+        self.assertEqual(self.metrics()[-1:], [{"UploadedRecordings": "0", "RecordingsNotUploaded": "1"}])
+
+
+class Upload(Finalize):
+    def test_what_is_in_the_bucket_is_no_longer_on_the_disk(self):
+        self.recorded(RECORDING)
+        self.assert_uploaded(self.finalize(), RECORDING)
+        self.assertEqual({name for name, _ in self.cloud.requests}, {"PutObject", "ListObjectsV2", "PutMetricData"})
+
+    def test_a_long_recording_goes_in_parts(self):
+        self.recorded(LONG)
+        self.assert_uploaded(self.finalize(), LONG)
+        self.assertEqual(len(self.cloud.asked("UploadPart")), 3)
+
+    def test_whatever_the_files_are_called(self):
+        names = ["Käffchen mit Jürgen.mp4", "it's \"50%\" & <b>+?#*~!().mp4", "-rf", "%41", "a/deep er/file"]
+        files = {name: name.encode() for name in names} | RECORDING
+        self.recorded(files)
+        self.assert_uploaded(self.finalize(), files)
+
+    def test_the_metadata_come_last_and_not_before_all_else_is_there(self):
+        self.recorded(RECORDING | {"zoo.mp4": b"z"})
+        self.cloud.misbehave("PutObject", "corrupt", times=1)
+        self.assert_uploaded(self.finalize(), RECORDING | {"zoo.mp4": b"z"})
+        self.assertEqual(len(self.cloud.asked("PutObject")), 4)
+        self.assertEqual(self.cloud.asked("PutObject").index(KEY + "metadata.json"), 3)
+
+    def test_what_is_in_the_bucket_already_is_not_uploaded_again(self):
+        self.recorded(LONG)
+        self.finalize()
+        self.recorded(LONG)
+        self.assert_uploaded(self.finalize(), LONG)
+        self.assertEqual(len(self.cloud.asked("CompleteMultipartUpload")), 1)
+        self.assertEqual(len(self.cloud.asked("PutObject")), 1)
+
+    def test_a_longer_key_is_not_taken_for_the_file(self):
+        self.recorded({"weekly.mp4.part": b"the same"})
+        self.finalize()
+        self.recorded({"weekly.mp4": b"the same"})
+        self.assert_uploaded(self.finalize(), {"weekly.mp4": b"the same", "weekly.mp4.part": b"the same"})
+
+    def test_an_empty_folder_is_removed_and_nothing_is_uploaded(self):
+        (self.folder / "empty").mkdir()
+        self.assertEqual(self.finalize().returncode, 0)
+        self.assertEqual((self.folder.exists(), self.cloud.requests), (False, []))
+
+    def test_needs_no_room_on_the_disk(self):
+        self.recorded(LONG)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            run = self.finalize()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.assert_uploaded(run, LONG)
+
+    def test_a_folder_that_failed_before_is_uploaded_from_there(self):
+        self.folder.rmdir()
+        self.recorded(RECORDING, self.failed)
+        self.assert_uploaded(self.finalize(self.failed), RECORDING)
+
+
+class Change(Finalize):
+    def test_a_file_that_appears_meanwhile_is_uploaded_too(self):
+        self.recorded(RECORDING)
+        late = {"late.mp4": b"late"}
+        self.cloud.during("PutObject", KEY + "metadata.json", lambda: self.recorded(late))
+        self.assert_uploaded(self.finalize(), RECORDING | late)
+
+    def test_a_file_that_changes_while_it_is_uploaded_is_uploaded_again(self):
+        self.recorded(RECORDING | {"notes": b"old"})
+        self.cloud.during("PutObject", KEY + "notes", lambda: self.recorded({"notes": b"new"}))
+        self.assert_uploaded(self.finalize(), RECORDING | {"notes": b"new"})
+
+    def test_a_file_that_changes_after_its_upload_is_uploaded_again(self):
+        self.recorded(RECORDING | {"notes": b"old"})
+        self.cloud.during("PutObject", KEY + "metadata.json", lambda: self.recorded({"notes": b"new"}))
+        self.assert_uploaded(self.finalize(), RECORDING | {"notes": b"new"})
+
+    def test_a_file_that_changes_while_it_is_verified_is_looked_at_again(self):
+        self.recorded(RECORDING)
+        self.finalize()
+        self.recorded(RECORDING)
+        key = KEY + "metadata.json"
+        self.cloud.during("ListObjectsV2", key, lambda: os.utime(self.folder / "metadata.json", (1, 1)))
+        run = self.finalize()
+        self.assertIn("metadata.json: has changed meanwhile", run.stderr)
+        self.assert_uploaded(run, RECORDING)
+
+
+class Trouble(Finalize):
+    def test_what_the_bucket_refuses_is_kept(self):
+        self.recorded(RECORDING)
+        self.cloud.misbehave("PutObject", 403)
+        run = self.finalize(**ONE_TRY)
+        self.assert_kept(run, RECORDING)
+        self.assertIn("not uploaded within 60 s", run.stderr)
+
+    def test_a_bucket_that_recovers_gets_the_recording(self):
+        for operation, status in (("PutObject", 403), ("PutObject", 503), ("ListObjectsV2", 503)):
+            with self.subTest(operation=operation, status=status):
+                self.cloud.objects.clear()
+                self.recorded(LONG)
+                self.cloud.misbehave(operation, status, times=2)
+                self.assert_uploaded(self.finalize(), LONG)
+
+    def test_a_connection_that_breaks_half_way_is_no_upload(self):
+        for operation in ("PutObject", "UploadPart"):
+            with self.subTest(operation=operation):
+                self.cloud.objects.clear()
+                self.recorded(LONG)
+                self.cloud.misbehave(operation, "cut", times=4)
+                self.assert_uploaded(self.finalize(), LONG)
+                self.assertEqual(self.cloud.spoiled[operation], [])
+
+    def test_what_was_stored_otherwise_is_kept_however_well_it_was_acknowledged(self):
+        for operation, files in (("PutObject", RECORDING), ("CompleteMultipartUpload", LONG)):
+            for how in ("truncate", "corrupt"):
+                with self.subTest(operation=operation, how=how):
+                    self.recorded(files)
+                    self.cloud.misbehave(operation, how)
+                    self.assert_kept(self.finalize(**ONE_TRY), files)
+                    shutil.rmtree(self.failed)
+                    self.cloud.objects.clear()
+
+    def test_nothing_is_deleted_while_the_bucket_cannot_be_listed(self):
+        self.recorded(RECORDING)
+        self.cloud.misbehave("ListObjectsV2", 403)
+        self.assert_kept(self.finalize(**ONE_TRY), RECORDING)
+
+    def test_a_bucket_that_hangs_is_given_up_within_the_limit(self):
+        for operation in ("PutObject", "ListObjectsV2"):
+            with self.subTest(operation=operation):
+                self.recorded(RECORDING)
+                self.cloud.spoiled.clear()
+                self.cloud.misbehave(operation, "hang")
+                began = time.monotonic()
+                self.assert_kept(self.finalize(FINALIZE_LIMIT_SECONDS="1"), RECORDING)
+                self.assertLess(time.monotonic() - began, 20)
+                shutil.rmtree(self.failed)
+
+    def test_a_folder_that_failed_before_stays_there(self):
+        self.folder.rmdir()
+        self.recorded(RECORDING, self.failed)
+        self.cloud.misbehave("PutObject", 403)
+        run = self.finalize(self.failed, **ONE_TRY)
+        self.assert_kept(run, RECORDING)
+        self.assertNotIn("stays here", run.stderr)
+
+    def test_a_folder_of_the_same_name_is_not_replaced(self):
+        self.recorded(RECORDING)
+        self.cloud.misbehave("PutObject", 403)
+        for earlier in ({}, {"earlier.mp4": b"earlier"}):
+            with self.subTest(earlier=earlier):
+                self.failed.mkdir(parents=True, exist_ok=True)
+                self.recorded(earlier, self.failed)
+                run = self.finalize(**ONE_TRY)
+                self.assertEqual(run.returncode, 1)
+                self.assertIn("stays here", run.stderr)
+                self.assertEqual((on_disk(self.folder), on_disk(self.failed)), (RECORDING, earlier))
+
+    def test_a_folder_that_cannot_be_moved_stays_where_it_is(self):
+        self.recorded(RECORDING)
+        self.failed.parent.write_text("in the way")
+        self.cloud.misbehave("PutObject", 403)
+        run = self.finalize(**ONE_TRY)
+        self.assert_kept(run, RECORDING, self.folder)
+        self.assertIn("stays here", run.stderr)
+
+    def test_what_is_no_file_is_not_deleted(self):
+        self.recorded(RECORDING)
+        (self.folder / "link").symlink_to("/etc/hostname")
+        self.assertEqual(self.finalize(**ONE_TRY).returncode, 1)
+        self.assertTrue((self.failed / "link").is_symlink())
+
+    def test_two_runs_do_not_disturb_each_other(self):
+        self.recorded(RECORDING)
+        lock = os.open(self.folder, os.O_RDONLY)
+        self.addCleanup(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = self.finalize()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("another run is at it", run.stderr)
+        self.assertEqual((on_disk(self.folder), self.cloud.requests), (RECORDING, []))
+
+
+class Metric(Finalize):
+    def test_tells_of_which_group_it_is(self):
+        self.recorded(RECORDING)
+        self.finalize(METRIC_NAMESPACE="Jibri & friends")
+        [metric] = self.cloud.metrics
+        self.assertEqual(metric["Namespace"], "Jibri & friends")
+        for member in ("MetricData.member.1", "MetricData.member.2"):
+            self.assertEqual(metric[f"{member}.Unit"], "Count")
+            self.assertEqual(metric[f"{member}.Dimensions.member.1.Name"], "AutoScalingGroupName")
+            self.assertEqual(metric[f"{member}.Dimensions.member.1.Value"], "jibri pool (1)")
+
+    def test_a_metric_that_cannot_be_sent_changes_nothing_else(self):
+        for spoiled, exit_code in ((None, 0), ("PutObject", 1)):
+            with self.subTest(exit_code=exit_code):
+                self.recorded(RECORDING)
+                self.cloud.objects.clear()
+                self.cloud.misbehave("PutMetricData", 500)
+                self.cloud.misbehave(spoiled, 403)
+                run = self.finalize(**ONE_TRY)
+                self.assertEqual(run.returncode, exit_code, run.stderr)
+                self.assertIn("The metric could not be sent", run.stderr)
+                self.assertEqual((self.folder.exists(), self.failed.exists()), (False, bool(exit_code)))
+
+
+class Settings(Finalize):
+    def assert_nothing_touched(self, run, message):
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        self.assertIn(message, run.stderr)
+        self.assertEqual((on_disk(self.folder), self.cloud.requests), (RECORDING, []))
+
+    def test_one_that_is_missing_or_not_valid_is_named(self):
+        self.recorded(RECORDING)
+        for name, values in {
+            "RECORDINGS_BUCKET": (None, "", "Bucket/key", "--config"),
+            "RECORDINGS_PREFIX": ("/", "a//b", "../b", "a/", "a b"),
+            "AWS_REGION": (None, "eu central"),
+            "AUTO_SCALING_GROUP": (None,),
+            "FINALIZE_LIMIT_SECONDS": ("0", "ten", "1e3", "x[$(touch pwned)]"),
+        }.items():
+            for value in values:
+                with self.subTest(name=name, value=value):
+                    self.assert_nothing_touched(self.finalize(**{name: value}), f"{name} is missing or not valid")
+
+    def test_may_come_from_a_file_which_is_not_run(self):
+        self.recorded(RECORDING)
+        script = self.root / "config with blank" / "finalize.sh"
+        script.parent.mkdir()
+        shutil.copy(SCRIPT, script)
+        group = f"a=$(touch {self.root}/b)"
+        lines = ("# of this pool", "", f"RECORDINGS_BUCKET={BUCKET}", "AWS_REGION=no", f"AUTO_SCALING_GROUP={group}")
+        (script.parent / "finalize.env").write_text("\n".join(lines))
+        run = self.finalize(script=script, RECORDINGS_BUCKET=None, AUTO_SCALING_GROUP="", AWS_SESSION_TOKEN="")
+        self.assert_uploaded(run, RECORDING)
+        self.assertEqual(self.cloud.metrics[0]["MetricData.member.1.Dimensions.member.1.Value"], group)
+        self.assertFalse((self.root / "b").exists())
+
+    def test_a_folder_is_required_and_a_name_that_can_be_in_a_key(self):
+        self.recorded(RECORDING)
+        self.assert_nothing_touched(self.finalize(self.root / "nowhere"), "usage: finalize.sh FOLDER")
+        self.assert_nothing_touched(self.finalize(self.folder / "metadata.json"), "usage: finalize.sh FOLDER")
+        odd = self.root / "a name"
+        odd.mkdir()
+        self.assert_nothing_touched(self.finalize(odd), "such a name is no part of a key")
+        self.assertTrue(odd.exists())
+
+    def test_a_folder_may_be_named_in_other_ways(self):
+        self.recorded(RECORDING)
+        self.assert_uploaded(self.finalize(f"{self.folder.parent}/../recordings/{SESSION}/"), RECORDING)
+
+
+class Role(Finalize):
+    role = True
+
+    def test_the_credentials_are_those_of_the_instance(self):
+        self.recorded(LONG)
+        self.assert_uploaded(self.finalize(), LONG)
+
+    def test_nothing_is_deleted_without_credentials(self):
+        self.recorded(RECORDING)
+        run = self.finalize(FINALIZE_LIMIT_SECONDS="2", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9")
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual((on_disk(self.failed), self.cloud.requests), (RECORDING, []))
+
+    def test_secrets_are_in_no_argument_and_in_no_message(self):
+        arguments, commands = self.root / "arguments", self.root / "commands"
+        commands.mkdir()
+        for name in ("curl", "rclone", "jq", "sed", "timeout"):
+            wrapper = commands / name
+            real = shutil.which(name, path=SEARCH_PATH)
+            wrapper.write_text(f'#!/bin/sh\nprintf "%s\\n" {name} "$@" >>{arguments}\nexec {real} "$@"\n')
+            wrapper.chmod(0o755)
+        for role in (True, False):
+            self.recorded(RECORDING)
+            self.cloud.misbehave("PutObject", 403, times=1)
+            keys = {} if role else KEYS | {"AWS_SESSION_TOKEN": SESSION_TOKEN}
+            run = self.finalize(PATH=f"{commands}:{SEARCH_PATH}", **keys)
+            self.assert_uploaded(run, RECORDING)
+            self.cloud.objects.clear()
+            self.assertIn("not in the bucket", run.stderr)
+            told = arguments.read_text() + run.stderr
+            self.assertIn("curl\n", told)
+            for secret in (SECRET, SESSION_TOKEN, METADATA_TOKEN):
+                self.assertNotIn(secret, told)
+
+
+def on_disk(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+if __name__ == "__main__":
+    unittest.main()
