@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::Function;
 
 const SCHEDULED: &str = "Scheduled Event";
+/// Where the instance was, of all that the event may name.
+const WARM_POOL: &str = "WarmPool";
 const TERMINATING: &str = "EC2 Instance-terminate Lifecycle Action";
 
 /// Why a function is invoked.
@@ -18,6 +20,8 @@ pub enum Trigger {
     Schedule,
     /// The group's hook holds this instance.
     Terminating(InstanceId),
+    /// The group's hook holds this instance, which leaves the warm pool.
+    LeavingWarmPool(InstanceId),
 }
 
 /// The detail of the lifecycle event:
@@ -29,6 +33,7 @@ struct LifecycleAction {
     lifecycle_hook_name: String,
     #[serde(rename = "EC2InstanceId")]
     ec2_instance_id: String,
+    origin: Option<String>,
 }
 
 /// Reads the event that has invoked a function.
@@ -62,7 +67,11 @@ fn read_action(settings: &Settings, detail: Value) -> Result<Trigger, String> {
     if !action.ec2_instance_id.starts_with("i-") {
         return Err(format!("the event is of {:?}; expected the id of an EC2 instance", action.ec2_instance_id));
     }
-    Ok(Trigger::Terminating(InstanceId::new(action.ec2_instance_id)))
+    let instance = InstanceId::new(action.ec2_instance_id);
+    Ok(match action.origin.as_deref() {
+        Some(WARM_POOL) => Trigger::LeavingWarmPool(instance),
+        _ => Trigger::Terminating(instance),
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +103,17 @@ mod tests {
         }
         let instance = InstanceId::new("i-0123456789abcdef0");
         assert_eq!(read(Function::Drain, sample("drain-lifecycle")), Ok(Trigger::Terminating(instance)));
+    }
+
+    #[test]
+    fn an_instance_of_the_warm_pool_is_told_from_one_that_was_in_service() {
+        let instance = InstanceId::new("i-0123456789abcdef0");
+        let mut event = sample("drain-lifecycle");
+        event["detail"]["Origin"] = json!("WarmPool");
+        assert_eq!(read(Function::Drain, event.clone()), Ok(Trigger::LeavingWarmPool(instance.clone())));
+        // What is not said is not that it may be let go.
+        event["detail"]["Origin"] = json!(null);
+        assert_eq!(read(Function::Drain, event), Ok(Trigger::Terminating(instance)));
     }
 
     #[test]

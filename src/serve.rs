@@ -90,6 +90,9 @@ impl Context {
             (Function::Drain, Trigger::Terminating(instance)) => {
                 drain::run(&self.settings, &self.ports, Some(&instance)).await?;
             }
+            (Function::Drain, Trigger::LeavingWarmPool(instance)) => {
+                drain::release_from_warm_pool(&self.settings, &self.ports, &instance).await?;
+            }
         }
         Ok(())
     }

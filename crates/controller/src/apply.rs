@@ -32,17 +32,21 @@ pub(crate) async fn check_and_apply<R: CloudReader, W: CloudWriter>(
     apply_checked(reader, writer, plan, errors).await;
 }
 
-/// Logs a plan that keeps the invariants, and applies it if there is a writer.
+/// Logs a plan that keeps the invariants, and applies it if there is a writer. How many drains it was to keep waiting,
+/// or to end, and could not.
 pub(crate) async fn apply_checked<R: CloudReader, W: CloudWriter>(
     reader: &R,
     writer: Option<&W>,
     plan: &Plan,
     errors: &mut TickError,
-) {
+) -> u64 {
     log_plan(plan, writer.is_none());
-    if let Some(writer) = writer {
-        Applier { reader, writer, errors }.apply(plan).await;
-    }
+    let Some(writer) = writer else {
+        return 0;
+    };
+    let mut applier = Applier { reader, writer, errors, unheld_drains: 0 };
+    applier.apply(plan).await;
+    applier.unheld_drains
 }
 
 fn log_plan(plan: &Plan, dry_run: bool) {
@@ -61,6 +65,7 @@ struct Applier<'a, R, W> {
     reader: &'a R,
     writer: &'a W,
     errors: &'a mut TickError,
+    unheld_drains: u64,
 }
 
 impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
@@ -77,6 +82,12 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
         self.terminate(plan).await;
     }
 
+    /// Until it succeeds, AWS counts down to the end of the hook.
+    fn note_hold(&mut self, result: Result<(), CallError>) {
+        self.unheld_drains += u64::from(result.is_err());
+        self.note(result);
+    }
+
     fn note(&mut self, result: Result<(), CallError>) {
         if let Err(error) = result {
             self.errors.add(error);
@@ -87,7 +98,7 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
         let waiting = instances_of(plan, |action| matches!(action, Action::Heartbeat { .. }));
         let beats = stream::iter(waiting.iter().map(|id| self.writer.record_heartbeat(id)));
         for (id, result) in waiting.iter().zip(beats.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await) {
-            self.note(unless_ended(id, result));
+            self.note_hold(unless_ended(id, result));
         }
     }
 
@@ -99,7 +110,7 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
         let ends: Vec<(&InstanceId, DrainResult)> = ends.collect();
         let calls = stream::iter(ends.iter().map(|(id, result)| self.writer.complete_lifecycle_action(id, *result)));
         for ((id, _), result) in ends.iter().zip(calls.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await) {
-            self.note(unless_ended(id, result));
+            self.note_hold(unless_ended(id, result));
         }
     }
 
@@ -194,7 +205,7 @@ fn instances_of(plan: &Plan, wanted: impl Fn(&Action) -> bool) -> Vec<InstanceId
 }
 
 /// A lifecycle action that has ended already is what we wanted: an event came twice, or two ticks overlapped.
-fn unless_ended(instance: &InstanceId, result: Result<(), CallError>) -> Result<(), CallError> {
+pub(crate) fn unless_ended(instance: &InstanceId, result: Result<(), CallError>) -> Result<(), CallError> {
     match result {
         Err(error) if error.kind == CallErrorKind::NoActiveLifecycleAction => {
             info!(%instance, "its lifecycle action has ended already");

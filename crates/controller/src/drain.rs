@@ -1,16 +1,18 @@
 //! On the lifecycle event, and every minute: every instance that the hook holds is kept waiting until it is drained.
 
 use planner::{
-    Action, Command, CommandOutcome, InstanceId, LifecycleState, Observation, Plan, Step, Target, check_plan,
-    plan_drain,
+    Action, Command, CommandOutcome, DrainResult, InstanceId, LifecycleState, Observation, Plan, Step, Target,
+    check_plan, plan_drain,
 };
+
+use tracing::info;
 
 use crate::{
     Ports, Settings, TickError,
-    apply::apply_checked,
+    apply::{apply_checked, unless_ended},
     metrics::{count, seconds},
     observe::{assemble, newest_commands},
-    ports::{Clock, CloudReader, CloudWriter, Document, JicofoReader, Metric},
+    ports::{Clock, CloudReader, CloudWriter, Document, GroupMember, JicofoReader, Metric},
 };
 
 /// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.
@@ -48,6 +50,7 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
             Some(attach_commands(settings, ports, observed.observation, &mut errors).await)
         }
     };
+    let mut unheld_drains = 0;
     if let Some(observation) = &observation {
         let mut plan = Plan::default();
         for instance in &observation.instances {
@@ -63,15 +66,38 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
                 }
             }
         }
-        apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
+        unheld_drains = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
     }
     if let (Some(writer), None) = (&ports.writer, only) {
-        let metrics = drain_metrics(now, observation.as_ref(), retained);
+        let metrics = drain_metrics(now, observation.as_ref(), retained, unheld_drains);
         if let Err(error) = writer.put_metrics(&metrics).await {
             errors.add(error);
         }
     }
     errors.into_result()
+}
+
+/// Lets an instance go that leaves the warm pool. It has never run a Jibri: `instance/start.sh` starts none before the
+/// instance is in service, and none that was comes back to the warm pool. The group lists none of these; one that it does
+/// list is drained like any other, whatever the event says.
+///
+/// # Errors
+/// What failed. Then the hook's time-out keeps the instance, for nobody else looks at it.
+pub async fn release_from_warm_pool<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+    settings: &Settings,
+    ports: &Ports<R, W, J, C>,
+    instance: &InstanceId,
+) -> Result<(), TickError> {
+    let group = ports.reader.describe_group().await?;
+    let is_listed = |member: &GroupMember| member.id == *instance && member.lifecycle != LifecycleState::Other;
+    if group.members.iter().any(is_listed) {
+        return run(settings, ports, Some(instance)).await;
+    }
+    info!(%instance, dry_run = ports.writer.is_none(), "leaves the warm pool: it has recorded nothing");
+    if let Some(writer) = &ports.writer {
+        unless_ended(instance, writer.complete_lifecycle_action(instance, DrainResult::Continue).await)?;
+    }
+    Ok(())
 }
 
 async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
@@ -100,10 +126,16 @@ async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clo
 }
 
 /// What is not known of any drain is left out: it is not zero.
-fn drain_metrics(now: planner::Timestamp, observation: Option<&Observation>, retained: usize) -> Vec<Metric> {
+fn drain_metrics(
+    now: planner::Timestamp,
+    observation: Option<&Observation>,
+    retained: usize,
+    unheld: u64,
+) -> Vec<Metric> {
     let instances = observation.map_or(&[][..], |observation| &observation.instances);
     let mut metrics = vec![
         count("DrainsUnderWay", u64::try_from(instances.len()).unwrap_or(u64::MAX), now),
+        count("UnheldDrains", unheld, now),
         count("RetainedInstances", u64::try_from(retained).unwrap_or(u64::MAX), now),
     ];
     if instances.iter().all(|instance| instance.ec2.is_some()) {

@@ -119,8 +119,8 @@ impl CloudWriter for &Cloud {
         let lost = metrics.iter().any(|metric| metric.name == "SignalLost" && metric.value > 0.0);
         let available = metrics.iter().any(|metric| metric.name == "AvailableJibris");
         if metrics.iter().any(|metric| metric.name == "DrainsUnderWay") {
-            let names: Vec<&str> = metrics.iter().map(|metric| metric.name).collect();
-            return self.act(format!("metrics {}", names.join(" ")));
+            let values = metrics.iter().map(|metric| format!(" {}={}", metric.name, metric.value));
+            return self.act(format!("metrics{}", values.collect::<String>()));
         }
         self.act(format!("metrics lost={lost} available={available}"))
     }
@@ -292,7 +292,10 @@ fn a_drain_is_kept_waiting_whatever_else_cannot_be_read_or_sent() {
     assert_eq!(cloud.done()[0], "heartbeat i-1");
     assert!(!cloud.done().iter().any(|done| done.starts_with("tag") || done.starts_with("complete")));
     // Neither an age nor a failed upload is made up.
-    assert_eq!(cloud.done().last().map(String::as_str), Some("metrics DrainsUnderWay RetainedInstances"));
+    assert_eq!(
+        cloud.done().last().map(String::as_str),
+        Some("metrics DrainsUnderWay=1 UnheldDrains=0 RetainedInstances=0")
+    );
 
     let mut cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
     cloud.refuses = "send";
@@ -305,6 +308,37 @@ fn an_event_about_an_instance_that_no_hook_holds_does_nothing() {
     let cloud = Cloud::new(LifecycleState::InService, &[]);
     now(drain::run(&settings(&[]), &ports(&cloud), Some(&InstanceId::new("i-2")))).expect("a tick");
     now(drain::run(&settings(&[]), &ports(&cloud), Some(&id()))).expect("a tick");
+    assert!(cloud.done().is_empty());
+}
+
+#[test]
+fn a_drain_that_cannot_be_kept_waiting_is_counted() {
+    for (refuses, unheld) in [("heartbeat", " UnheldDrains=1 "), ("nothing", " UnheldDrains=0 ")] {
+        let mut cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
+        cloud.refuses = refuses;
+        let result = now(drain::run(&settings(&[]), &ports(&cloud), None));
+        assert_eq!(result.is_err(), refuses == "heartbeat");
+        let metrics = cloud.done().pop().expect("metrics");
+        assert!(metrics.starts_with("metrics") && metrics.contains(unheld), "{metrics}");
+    }
+}
+
+#[test]
+fn what_leaves_the_warm_pool_is_let_go_and_what_the_group_lists_is_drained() {
+    let cloud = Cloud::new(LifecycleState::InService, &[]);
+    let other = InstanceId::new("i-2");
+    now(drain::release_from_warm_pool(&settings(&[]), &ports(&cloud), &other)).expect("a tick");
+    assert_eq!(cloud.done(), ["complete i-2 Continue"]);
+
+    for lifecycle in [LifecycleState::InService, LifecycleState::TerminatingWait, LifecycleState::Terminating] {
+        let cloud = Cloud::new(lifecycle, &[]);
+        now(drain::release_from_warm_pool(&settings(&[]), &ports(&cloud), &id())).expect("a tick");
+        assert!(!cloud.done().iter().any(|done| done.starts_with("complete")), "{lifecycle:?}");
+    }
+
+    let cloud = Cloud::new(LifecycleState::InService, &[]);
+    let dry = Ports { writer: None, ..ports(&cloud) };
+    now(drain::release_from_warm_pool(&settings(&[("DRY_RUN", "true")]), &dry, &other)).expect("a tick");
     assert!(cloud.done().is_empty());
 }
 
