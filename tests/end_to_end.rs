@@ -23,12 +23,12 @@ fn function_directory() -> PathBuf {
 
 struct Pool {
     cloud: LocalCloud,
-    _output: tempfile::TempDir,
 }
 
 impl Pool {
-    /// Three Jibris to keep, recordings that begin after five minutes and last for ten; sixty times as fast.
-    async fn start(recordings: i64, event_faults: EventFaults) -> Pool {
+    /// Three Jibris to keep, recordings that begin after five minutes and last for ten; sixty times as fast. The log of
+    /// its calls stays, for tests/permissions.
+    async fn start(name: &str, recordings: i64, event_faults: EventFaults) -> Pool {
         let start = WorldConfig::default().start + 540 * MINUTE;
         let request = |number| Request { at: start + 5 * MINUTE + number * 2000, duration_ms: 10 * MINUTE };
         let mut world = WorldConfig {
@@ -40,16 +40,21 @@ impl Pool {
         world.launch.boot_seconds = 60.0;
         world.ssm.registration_seconds = 60.0;
         world.finalize_seconds = 60;
-        let output = tempfile::tempdir().expect("a temporary directory");
-        let mut config = CloudConfig::new(world, output.path().to_owned());
+        let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end-to-end").join(name);
+        let mut config = CloudConfig::new(world, output);
         config.speed = 60.0;
         config.function_directory = Some(function_directory());
         config.template = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml"));
         config.event_faults = event_faults;
-        config.settings = [("JIBRIS_THRESHOLD", "3"), ("IDLE_COUNT_THRESHOLD", "4"), ("BOOT_GRACE_MINUTES", "5")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
-        Pool { cloud: LocalCloud::start(config).await.expect("the local cloud starts"), _output: output }
+        config.settings = [
+            ("JIBRIS_THRESHOLD", "3"),
+            ("IDLE_COUNT_THRESHOLD", "4"),
+            ("BOOT_GRACE_MINUTES", "5"),
+            ("FORECAST_PARAMETER", "/jibri/forecast"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        Pool { cloud: LocalCloud::start(config).await.expect("the local cloud starts") }
     }
 
     /// Waits until it is so in the world, and fails with the world's log when it never is.
@@ -65,13 +70,22 @@ impl Pool {
         }
     }
 
+    async fn until_called(&self, action: &str) {
+        let began = Instant::now();
+        while !self.cloud.calls().iter().any(|call| call.action == action) {
+            assert!(began.elapsed() < PATIENCE, "{action} is never called");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     fn count(&self, wanted: impl Fn(&Happening) -> bool) -> usize {
         self.cloud.world(|world| world.log().iter().filter(|entry| wanted(&entry.happening)).count())
     }
 }
 
-async fn a_morning(event_faults: EventFaults) {
-    let mut pool = Pool::start(5, event_faults).await;
+async fn a_morning(name: &str, event_faults: EventFaults) {
+    let mut pool = Pool::start(name, 5, event_faults).await;
+    pool.cloud.world(|world| world.cause(Incident::LaunchesFail { for_ms: 2 * MINUTE }));
     pool.until("three Jibris wait", |world| world.snapshot().available == 3).await;
     pool.until("all five are asked for", |world| world.snapshot().requests == 5).await;
     pool.until("three wait again beside the busy ones", |world| world.snapshot().available >= 3).await;
@@ -90,6 +104,8 @@ async fn a_morning(event_faults: EventFaults) {
         snapshot.desired == 3 && snapshot.available == 3 && snapshot.machines == 3
     })
     .await;
+    pool.cloud.world(|world| world.cause(Incident::RemoveProtection));
+    pool.until_called("autoscaling:SetInstanceProtection").await;
     pool.cloud.stop().await;
 
     let summary = pool.cloud.summary();
@@ -112,8 +128,11 @@ async fn a_morning(event_faults: EventFaults) {
         "autoscaling:RecordLifecycleActionHeartbeat",
         "autoscaling:CompleteLifecycleAction",
         "cloudwatch:PutMetricData",
+        "s3:PutObject",
+        "s3:ListBucket",
         "ec2:CreateTags",
         "ec2:DescribeInstances",
+        "ssm:GetParameter",
         "ssm:ListCommandInvocations",
         "ssm:SendCommand",
     ] {
@@ -138,22 +157,22 @@ fn summary_end(pool: &Pool) -> Milliseconds {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_survives_the_end_of_its_jibri() {
-    a_morning(EventFaults::default()).await;
+    a_morning("morning", EventFaults::default()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_events_and_schedules_cost_ticks_and_nothing_else() {
-    a_morning(EventFaults { seed: 3, lost_share: 0.4, doubled_share: 0.0 }).await;
+    a_morning("lost", EventFaults { seed: 3, lost_share: 0.4, doubled_share: 0.0 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_twice_at_once_does_no_harm() {
-    a_morning(EventFaults { seed: 4, lost_share: 0.0, doubled_share: 1.0 }).await;
+    a_morning("doubled", EventFaults { seed: 4, lost_share: 0.0, doubled_share: 1.0 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_jicofo_answers_nobody_is_ended_and_the_error_says_what() {
-    let mut pool = Pool::start(0, EventFaults::default()).await;
+    let mut pool = Pool::start("jicofo", 0, EventFaults::default()).await;
     pool.until("three Jibris wait", |world| world.snapshot().available == 3).await;
     let faults = BTreeMap::from([
         ("reset", JicofoFault::Refuses),
