@@ -15,7 +15,7 @@ from stand_in_s3 import ACCESS_KEY_ID, BUCKET, METADATA_TOKEN, REGION, SECRET, S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "instance" / "finalize.sh"
-SEARCH_PATH = f"{REPOSITORY}/target/tools/contracts/bin:{os.environ['PATH']}"
+SEARCH_PATH = f"{REPOSITORY}/target/tools/instance/bin:{os.environ['PATH']}"
 SESSION = "abcdefghijklmnop"
 KEY = f"recordings/{SESSION}/"
 RECORDING = {"weekly_2026-11-23-10-00-00.mp4": b"moving pictures", "metadata.json": b'{"participants": []}'}
