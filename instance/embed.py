@@ -2,6 +2,8 @@
 """Writes the files of this folder into template.yaml, which ends with them: a stack is deployed from one page.
 
 usage: embed.py
+
+What goes into user data, which EC2 limits to 16 KiB, goes without its lines of comment.
 """
 
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 TEMPLATE = FOLDER.parent / "template.yaml"
 HEADING = "  InstanceFiles:\n"
+IN_USER_DATA = {"Compose", "Finalize", "SetUp", "Start"}
 # Mapping keys are letters and digits alone.
 FILES = {
     "Compose": "compose.yaml",
@@ -17,6 +20,19 @@ FILES = {
     "SetUp": "set-up.sh",
     "Start": "start.sh",
 }
+
+
+def read_files():
+    """What is embedded, by key."""
+    texts = {key: (FOLDER / name).read_text() for key, name in FILES.items()}
+    return {key: without_comments(text) if key in IN_USER_DATA else text for key, text in texts.items()}
+
+
+def without_comments(text):
+    """The text without the lines that are comments alone; a script's first line says what runs it."""
+    first, *others = text.splitlines(keepends=True)
+    kept = [line for line in others if not line.lstrip().startswith("#")]
+    return "".join(kept if first.startswith("#") and not first.startswith("#!") else [first, *kept])
 
 
 def embed(template, files):
@@ -34,5 +50,4 @@ def block(key, text):
 
 
 if __name__ == "__main__":
-    texts = {key: (FOLDER / name).read_text() for key, name in FILES.items()}
-    TEMPLATE.write_text(embed(TEMPLATE.read_text(), texts))
+    TEMPLATE.write_text(embed(TEMPLATE.read_text(), read_files()))

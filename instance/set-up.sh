@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Sets up a new instance for its Jibri: cloud-init runs it once. Running it again changes nothing.
+set -euo pipefail
+root=${JIBRI_ROOT:-/opt/jibri}
+units=${SYSTEMD_UNITS:-/etc/systemd/system}
+fstab=${FSTAB:-/etc/fstab}
+cd "$root"
+image=$(sed -n 's/^JIBRI_IMAGE=//p' .env)
+label=jibri-storage
+
+log() { echo "set-up: $*" >&2; }
+
+retry() { # COMMAND...: the network, or apt's lock, may not be ready yet.
+  local pause
+  for pause in 5 10 20 40 60 60; do
+    "$@" && return
+    log "$1 failed; trying again in $pause s"
+    sleep "$pause"
+  done
+  "$@"
+}
+
+# The disks without partition and file system. None but such a one is ever formatted.
+blank_disks() {
+  local disk
+  for disk in $(lsblk --nodeps --noheadings --paths --output NAME,TYPE | awk '$2 == "disk" { print $1 }'); do
+    [[ $(lsblk --noheadings --output NAME "$disk" | wc -l) == 1 ]] || continue
+    blkid --probe "$disk" >/dev/null || echo "$disk"
+  done
+}
+
+make_file_system() {
+  local disks tries
+  for ((tries = 0; tries < 30; tries++)); do # The volume is attached while the instance boots.
+    mapfile -t disks < <(blank_disks)
+    ((${#disks[@]} == 0)) || break
+    sleep 2
+  done
+  ((${#disks[@]} == 1)) || { log "one blank disk is wanted for recordings, and these are there: ${disks[*]-}" && exit 1; }
+  mkfs.ext4 -q -L "$label" "${disks[0]}"
+}
+
+# First of all: a drain that comes now leaves its marker here.
+mkdir -p state storage config
+
+# Instances are replaced, not patched: an update that restarts Docker would cut a recording.
+systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service || log "no updates to turn off"
+
+blkid --label "$label" >/dev/null || make_file_system
+grep -q "^LABEL=$label " "$fstab" || echo "LABEL=$label $root/storage ext4 defaults,nofail 0 2" >>"$fstab"
+mountpoint -q storage || mount storage
+# Jibri has a user of its own in its container, and the drain uploads as root.
+mkdir -p storage/recordings storage/failed
+chmod 0777 storage/recordings storage/failed
+
+install -m 0755 finalize.sh config/finalize.sh
+install -m 0644 .env config/finalize.env
+chmod 0755 start.sh
+
+if ! docker compose version >/dev/null 2>&1; then
+  retry apt-get update -q
+  DEBIAN_FRONTEND=noninteractive retry apt-get install -q --yes docker.io docker-compose-v2
+fi
+docker image inspect "$image" >/dev/null 2>&1 || retry docker pull --quiet "$image"
+
+# Nothing here stops Jibri: a stopped container is a cut recording.
+cat >"$units/jibri.service" <<UNIT
+[Unit]
+Description=Jibri
+Wants=network-online.target
+After=docker.service network-online.target
+RequiresMountsFor=$root/storage
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=$root/start.sh
+Restart=on-failure
+RestartSec=15
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl daemon-reload
+systemctl enable jibri.service
+systemctl start --no-block jibri.service
+log "done"

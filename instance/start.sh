@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Starts the Jibri of this instance: jibri.service runs it at each boot, and again until it succeeds.
+set -euo pipefail
+umask 077
+root=${JIBRI_ROOT:-/opt/jibri}
+cd "$root"
+while IFS='=' read -r name value; do printf -v "$name" %s "$value"; done < <(grep -E '^[A-Z_]+=' .env)
+metadata_url=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}/latest
+ssm_url=${SSM_ENDPOINT_URL:-https://ssm.$AWS_REGION.amazonaws.com}
+health_url=${JIBRI_HEALTH_URL:-http://127.0.0.1:2222/jibri/api/v1.0/health}
+export JIBRI_SECRETS_FILE=${JIBRI_SECRETS_FILE:-/run/jibri/secrets.env}
+
+log() { echo "start: $*" >&2; }
+
+leave_if_draining() {
+  if [[ -e state/draining ]]; then log "this instance drains: no Jibri is started" && exit 0; fi
+}
+
+metadata() { # PATH
+  local token
+  token=$(curl --silent --fail --max-time 5 --noproxy '*' --request PUT \
+    --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$metadata_url/api/token") &&
+    curl --silent --fail --max-time 5 --noproxy '*' --header "X-aws-ec2-metadata-token: $token" "$metadata_url/$1"
+}
+
+# As lines of a curl configuration: arguments could be read by everybody.
+credentials() {
+  local role
+  role=$(metadata meta-data/iam/security-credentials/) &&
+    metadata "meta-data/iam/security-credentials/$role" | python3 -c '
+import json, sys
+keys = json.load(sys.stdin)
+print("user = \"{AccessKeyId}:{SecretAccessKey}\"\nheader = \"x-amz-security-token: {Token}\"".format(**keys))'
+}
+
+# The two passwords, as lines of an env_file: in single quotes, compose takes them letter by letter.
+passwords() {
+  local keys
+  keys=$(credentials) || { log "the instance role's credentials cannot be read" && return 1; }
+  curl --silent --show-error --fail-with-body --max-time 20 --aws-sigv4 "aws:amz:$AWS_REGION:ssm" \
+    --config <(printf '%s\n' "$keys") --header 'Content-Type: application/x-amz-json-1.1' \
+    --header 'X-Amz-Target: AmazonSSM.GetParameters' --data \
+    "{\"Names\":[\"$XMPP_PASSWORD_PARAMETER\",\"$RECORDER_PASSWORD_PARAMETER\"],\"WithDecryption\":true}" "$ssm_url/" |
+    python3 -c '
+import json, sys
+answer = json.load(sys.stdin)
+known = {one["Name"]: one["Value"] for one in answer.get("Parameters", [])}
+for variable, name in zip(sys.argv[1::2], sys.argv[2::2]):
+    if name not in known:
+        sys.exit(f"start: SSM does not give out the parameter {name}: " + answer.get("__type", "there is none"))
+    if set(known[name]) & set("\r\n\x27") or not known[name]:
+        sys.exit(f"start: the password in the parameter {name} is empty, or has a single quote or a line break")
+    print(f"{variable}=\x27{known[name]}\x27")' \
+      JIBRI_XMPP_PASSWORD "$XMPP_PASSWORD_PARAMETER" JIBRI_RECORDER_PASSWORD "$RECORDER_PASSWORD_PARAMETER"
+}
+
+# In a warm pool nothing may record: it is stopped there at any moment. Later it boots again.
+until state=$(metadata meta-data/autoscaling/target-lifecycle-state) && [[ $state == InService ]]; do
+  leave_if_draining
+  log "waits until the instance shall be in service; so far: ${state:-unknown}"
+  sleep 5
+done
+
+# Held until the port is open: whoever drains meanwhile sees that a Jibri is about to come.
+exec {lock}>state/start.lock
+flock "$lock"
+leave_if_draining
+
+JIBRI_INSTANCE_ID=$(metadata meta-data/instance-id)
+export JIBRI_INSTANCE_ID
+mkdir -p "${JIBRI_SECRETS_FILE%/*}"
+passwords >"$JIBRI_SECRETS_FILE.new"
+mv "$JIBRI_SECRETS_FILE.new" "$JIBRI_SECRETS_FILE"
+docker compose --project-directory "$root" up --detach
+for ((tries = 0; tries < 60; tries++)); do
+  if curl --silent --fail --max-time 5 --noproxy '*' --output /dev/null "$health_url"; then
+    log "Jibri runs as $JIBRI_INSTANCE_ID"
+    exit 0
+  fi
+  sleep 5
+done
+log "Jibri's health port does not answer"
+exit 1

@@ -1,0 +1,143 @@
+"""What instance/set-up.sh does to a new instance, with stand-ins of the programs that change a system."""
+
+import stat
+import unittest
+
+from stand_in_instance import SETTINGS, Instance
+
+UNIT = "etc/jibri.service"
+# A root disk with a partition, one that holds a file system, and what BLANK names.
+LSBLK = """
+disks="nvme0n1 nvme1n1 $BLANK"
+case "$*" in
+  *--nodeps*) for disk in $disks; do echo "/dev/$disk disk"; done; echo "/dev/loop0 loop" ;;
+  *nvme0n1) printf 'nvme0n1\\nnvme0n1p1\\n' ;;
+  *) echo "${@: -1}" ;;
+esac
+"""
+BLKID = """
+case "$*" in
+  --label*) [[ -e $JIBRI_ROOT/../formatted ]] ;;
+  *nvme1n1) ;;
+  *) exit 2 ;;
+esac
+"""
+
+
+class SetUp(Instance):
+    programs = {
+        "lsblk": LSBLK,
+        "blkid": BLKID,
+        "mkfs.ext4": 'touch "$JIBRI_ROOT/../formatted"',
+        "mountpoint": '[[ -e $JIBRI_ROOT/../mounted ]]',
+        "mount": 'touch "$JIBRI_ROOT/../mounted"',
+        "systemctl": "",
+        "sleep": "",
+        "apt-get": '[[ "$*" != *install* ]] || touch "$JIBRI_ROOT/../installed"',
+        "docker": '[[ "$*" != "compose version" || -e $JIBRI_ROOT/../installed ]] || exit 1\n'
+        '[[ "$*" != pull* ]] || touch "$JIBRI_ROOT/../pulled"\n'
+        '[[ "$*" != image* || -e $JIBRI_ROOT/../pulled ]] || exit 1',
+    }
+
+    def setUp(self):
+        super().setUp()
+        (self.root.parent / "etc").mkdir()
+        self.fstab = self.root.parent / "etc" / "fstab"
+        self.fstab.write_text("LABEL=root / ext4\n")
+        for name in ("finalize.sh", "start.sh"):
+            (self.root / name).write_text("#!/bin/bash\n")
+        self.settings |= {"SYSTEMD_UNITS": str(self.root.parent / "etc"), "FSTAB": str(self.fstab), "BLANK": "nvme2n1"}
+
+    def set_up(self, **settings):
+        run = self.run_script("set-up.sh", **settings)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return run
+
+    def test_a_new_instance_gets_a_disk_an_image_and_a_unit(self):
+        self.set_up()
+        self.assertEqual(self.called("mkfs"), ["mkfs.ext4 -q -L jibri-storage /dev/nvme2n1"])
+        self.assertEqual(self.called("mount "), ["mount storage"])
+        self.assertIn(f"LABEL=jibri-storage {self.root}/storage ext4", self.fstab.read_text())
+        self.assertEqual(self.called("docker pull"), [f"docker pull --quiet {SETTINGS['JIBRI_IMAGE']}"])
+        unit = (self.root.parent / UNIT).read_text()
+        self.assertIn(f"ExecStart={self.root}/start.sh\n", unit)
+        self.assertIn("Restart=on-failure\n", unit)
+        self.assertIn(f"RequiresMountsFor={self.root}/storage\n", unit)
+        self.assertNotIn("ExecStop", unit)
+        systemctl = [call.removeprefix("systemctl ") for call in self.called("systemctl")]
+        self.assertEqual(systemctl[-3:], ["daemon-reload", "enable jibri.service", "start --no-block jibri.service"])
+
+    def test_what_the_drain_and_the_upload_need_is_there(self):
+        self.set_up()
+        self.assertTrue((self.root / "state").is_dir())
+        for name in ("recordings", "failed"):
+            # For Jibri's user in its container, and for root.
+            self.assertEqual(stat.S_IMODE((self.root / "storage" / name).stat().st_mode), 0o777)
+        self.assertTrue((self.root / "config" / "finalize.sh").stat().st_mode & stat.S_IXOTH)
+        self.assertTrue((self.root / "start.sh").stat().st_mode & stat.S_IXUSR)
+        self.assertEqual((self.root / "config" / "finalize.env").read_text(), (self.root / ".env").read_text())
+
+    def test_updates_are_off_before_anything_is_installed(self):
+        self.set_up()
+        off = self.calls.index(
+            "systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service"
+        )
+        self.assertLess(off, self.calls.index("apt-get update -q"))
+
+    def test_the_state_directory_comes_first(self):
+        self.program("systemctl", '[[ -d $JIBRI_ROOT/state ]] || touch "$JIBRI_ROOT/../late"')
+        self.set_up()
+        self.assertFalse((self.root.parent / "late").exists())
+
+    def test_a_disk_that_holds_something_is_never_formatted(self):
+        run = self.run_script("set-up.sh", BLANK="")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("one blank disk is wanted", run.stderr)
+        self.assertEqual(self.called("mkfs"), [])
+
+    def test_of_two_blank_disks_none_is_guessed(self):
+        run = self.run_script("set-up.sh", BLANK="nvme2n1 nvme3n1")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("/dev/nvme2n1 /dev/nvme3n1", run.stderr)
+        self.assertEqual(self.called("mkfs"), [])
+
+    def test_a_volume_that_is_attached_late_is_waited_for(self):
+        late = '[[ -e $JIBRI_ROOT/../attached ]] && BLANK=nvme2n1 || BLANK=""\n'
+        self.program("lsblk", late + LSBLK)
+        self.program("sleep", 'touch "$JIBRI_ROOT/../attached"')
+        self.set_up()
+        self.assertEqual(len(self.called("mkfs")), 1)
+
+    def test_running_it_again_changes_nothing(self):
+        self.set_up()
+        before, fstab = len(self.calls), self.fstab.read_text()
+        self.set_up()
+        again = self.calls[before:]
+        for beginning in ("mkfs", "mount ", "apt-get", "docker pull"):
+            self.assertEqual([call for call in again if call.startswith(beginning)], [])
+        self.assertEqual(self.fstab.read_text(), fstab)
+
+    def test_an_image_that_brings_everything_downloads_nothing(self):
+        for name in ("installed", "pulled"):
+            (self.root.parent / name).touch()
+        self.set_up()
+        self.assertEqual(self.called("apt-get") + self.called("docker pull"), [])
+
+    def test_the_network_may_come_late(self):
+        for program, first in (("apt-get", "update"), ("docker", "pull")):
+            body = self.programs[program]
+            fails = f'[[ "$1" != {first} || $(grep -c "^{program} {first}" "{self.log}") -gt 2 ]] || exit 1\n'
+            self.program(program, fails + body)
+        run = self.set_up()
+        self.assertEqual(len(self.called("apt-get update")), 3)
+        self.assertEqual(len(self.called("docker pull")), 3)
+        self.assertEqual(run.stderr.count("trying again"), 4)
+
+    def test_without_network_it_gives_up_and_starts_nothing(self):
+        self.program("apt-get", "exit 100")
+        self.assertNotEqual(self.run_script("set-up.sh").returncode, 0)
+        self.assertEqual(self.called("systemctl start"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
