@@ -6,6 +6,7 @@ SHELL := /bin/bash
 TOOLS := target/tools
 # Python tools, pinned with hashes by tests/tools; two environments, since their dependencies disagree.
 SAM := $(TOOLS)/sam/bin
+export SAM_CLI_TELEMETRY := 0
 CONTRACTS := $(TOOLS)/contracts/bin
 OUTPUT ?= target/demo
 FUNCTION ?= availability
@@ -14,18 +15,26 @@ EVENT ?= events/$(FUNCTION).json
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## A pool at work on a local cloud, for three minutes: target/demo/index.html
+demo: $(TOOLS)/instance/installed ## A pool at work on a local cloud, for three minutes: target/demo/index.html
 	cargo build --workspace --bins
 	target/debug/localcloud demo --functions target/debug --output $(OUTPUT)
 
-test: ## All tests, end to end included
+test: $(TOOLS)/instance/installed $(TOOLS)/contracts/installed $(TOOLS)/sam/installed ## All tests, end to end included
 	cargo build --workspace --bins
+	rm -rf target/tmp/end-to-end
 	cargo test --workspace
 	python3 -m unittest discover --start-directory tests/instance
+	$(SAM)/python -m unittest discover --start-directory tests/template
+	$(SAM)/python -m unittest discover --start-directory tests/permissions
 
-check: ## Formatting and lints
+check: $(TOOLS)/sam/installed ## Formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
+	$(SAM)/sam validate --lint --template template.yaml
+	$(SAM)/cfn-lint template.yaml
+
+embed: ## Write the files of instance/ into template.yaml, after a change
+	python3 instance/embed.py
 
 simulate: ## Keep a pool through TRACE=demand.csv in virtual time; without it the demand is made up
 	cargo run --release --package simulator -- run $(if $(TRACE),--trace $(TRACE))
@@ -49,4 +58,4 @@ $(TOOLS)/%/installed: tests/tools/%.txt
 	$(TOOLS)/$*/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: --requirement $<
 	touch $@
 
-.PHONY: help demo test check simulate bench cloud watch invoke
+.PHONY: help demo test check embed simulate bench cloud watch invoke

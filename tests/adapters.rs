@@ -107,7 +107,8 @@ async fn commands_tags_and_protection_reach_a_fleet_larger_than_one_call_takes()
     assert!(setup.reader.list_commands(Document::Drain, before).await.expect("commands").is_empty());
 
     let described = setup.reader.describe_instances().await.expect("instances");
-    assert!(described.iter().all(|one| one.tags.len() == 1 && one.state == Ec2State::Exists), "only our own tags");
+    assert!(described.iter().all(|one| one.tags.len() == 2 && one.state == Ec2State::Exists));
+    assert!(described.iter().flat_map(|one| &one.tags).all(|(key, _)| key.starts_with("jibri-autoscaler:")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

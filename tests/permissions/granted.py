@@ -71,12 +71,13 @@ def grants():
 
 
 def logged_calls():
-    """The log of a run's calls, each sort of them once: only the moment and the outcome are left out."""
-    path = Path(os.environ.get("CALLS", ROOT / "target" / "end-to-end" / "calls.jsonl"))
-    if not path.is_file():
-        raise FileNotFoundError(f"no log of calls at {path}: an end-to-end run writes it; CALLS names another one")
+    """The logs of the end-to-end runs' calls, each sort of them once: only the moment and the outcome are left out."""
+    folder = Path(os.environ.get("CALLS", ROOT / "target" / "tmp" / "end-to-end"))
+    logs = sorted(folder.glob("*/calls.jsonl"))
+    if not logs:
+        raise FileNotFoundError(f"no log of calls below {folder}: `make test` writes them; CALLS names another folder")
     calls = {}
-    for line in path.read_text().splitlines():
+    for line in (line for log in logs for line in log.read_text().splitlines()):
         call = json.loads(line)
         del call["at"], call["outcome"]
         # An instance signs with its own id.

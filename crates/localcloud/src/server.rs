@@ -23,7 +23,7 @@ const BODY_LIMIT_BYTES: usize = 1_048_576;
 pub(crate) struct AwsServer {
     pub(crate) state: Arc<State>,
     pub(crate) lambda: Arc<Lambda>,
-    buckets: [TokenBucket; 5],
+    buckets: [TokenBucket; 6],
 }
 
 impl AwsServer {
@@ -50,6 +50,8 @@ enum Service {
     CloudWatch,
     /// CloudWatch in awsJson 1.0, as boto3 speaks to it.
     CloudWatchJson,
+    /// CloudWatch in awsQuery, as a shell script speaks to it.
+    CloudWatchQuery,
 }
 
 /// A request, as far as it can be read without knowing the action.
@@ -115,6 +117,7 @@ fn read_request(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Request>
     let service = match parameters.get("Version")? {
         "2011-01-01" => Service::AutoScaling,
         "2016-11-15" => Service::Ec2,
+        "2010-08-01" => Service::CloudWatchQuery,
         _ => return None,
     };
     Some(Request { service, action: parameters.get("Action")?.to_owned(), parameters })
@@ -145,7 +148,8 @@ fn perform(
     match request.service {
         Service::AutoScaling => {
             let result = wire::autoscaling::perform(operation, action, &request.parameters)?;
-            Ok(query_answer(action, &result, request_id).into_bytes())
+            let result = Xml::build(|xml| xml.element(&format!("{action}Result"), |xml| xml.raw(&result)));
+            Ok(query_answer(wire::autoscaling::NAMESPACE, action, &result, request_id).into_bytes())
         }
         Service::Ec2 => {
             let result = wire::ec2::perform(operation, action, &request.parameters)?;
@@ -167,6 +171,10 @@ fn perform(
             wire::cloudwatch::perform(operation, action, &wire::cloudwatch::from_json(&input))?;
             Ok(b"{}".to_vec())
         }
+        Service::CloudWatchQuery => {
+            wire::cloudwatch::perform(operation, action, &wire::cloudwatch::from_query(&request.parameters))?;
+            Ok(query_answer(wire::cloudwatch::NAMESPACE, action, "", request_id).into_bytes())
+        }
     }
 }
 
@@ -175,6 +183,7 @@ fn throttled(service: Service) -> AwsError {
     let (code, http_status) = match service {
         Service::AutoScaling => ("Throttling", 400),
         Service::Ec2 => ("RequestLimitExceeded", 503),
+        Service::CloudWatchQuery => ("Throttling", 400),
         Service::Ssm | Service::CloudWatch | Service::CloudWatchJson => ("ThrottlingException", 400),
     };
     AwsError { code, message: "Rate exceeded".to_owned(), http_status }
@@ -186,7 +195,7 @@ impl Service {
             Service::AutoScaling => "autoscaling",
             Service::Ec2 => "ec2",
             Service::Ssm => "ssm",
-            Service::CloudWatch | Service::CloudWatchJson => "cloudwatch",
+            Service::CloudWatch | Service::CloudWatchJson | Service::CloudWatchQuery => "cloudwatch",
         }
     }
 
@@ -196,7 +205,12 @@ impl Service {
 
     fn failure(self, error: &AwsError, request_id: &str) -> Response {
         let body = match self {
-            Service::AutoScaling => query_error(error, request_id).into_bytes(),
+            Service::AutoScaling => query_error(wire::autoscaling::NAMESPACE, error, request_id).into_bytes(),
+            Service::CloudWatchQuery => {
+                let code = wire::cloudwatch::query_code(error.code).unwrap_or(error.code);
+                let error = AwsError { code, ..error.clone() };
+                query_error(wire::cloudwatch::NAMESPACE, &error, request_id).into_bytes()
+            }
             Service::Ec2 => ec2_error(error, request_id).into_bytes(),
             Service::Ssm | Service::CloudWatchJson => {
                 serde_json::json!({"__type": error.code, "message": error.message}).to_string().into_bytes()
@@ -223,7 +237,7 @@ impl Service {
 
     fn respond(self, status: StatusCode, body: Vec<u8>) -> Response {
         let content_type = match self {
-            Service::AutoScaling | Service::Ec2 => "text/xml",
+            Service::AutoScaling | Service::Ec2 | Service::CloudWatchQuery => "text/xml",
             Service::Ssm => "application/x-amz-json-1.1",
             Service::CloudWatchJson => "application/x-amz-json-1.0",
             Service::CloudWatch => "application/cbor",
@@ -237,18 +251,16 @@ impl Service {
     }
 }
 
-fn query_answer(action: &str, result: &str, request_id: &str) -> String {
-    let namespace = wire::autoscaling::NAMESPACE;
+fn query_answer(namespace: &str, action: &str, result: &str, request_id: &str) -> String {
     let inside = Xml::build(|xml| {
-        xml.element(&format!("{action}Result"), |xml| xml.raw(result));
+        xml.raw(result);
         xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
     });
     format!("<{action}Response xmlns=\"{namespace}\">{inside}</{action}Response>")
 }
 
 /// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#operation-error-serialization>
-fn query_error(error: &AwsError, request_id: &str) -> String {
-    let namespace = wire::autoscaling::NAMESPACE;
+fn query_error(namespace: &str, error: &AwsError, request_id: &str) -> String {
     let inside = Xml::build(|xml| {
         xml.element("Error", |xml| {
             xml.text("Type", if error.http_status < 500 { "Sender" } else { "Receiver" });

@@ -168,6 +168,30 @@ async fn commands_are_listed_on_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cloudwatch_still_speaks_the_query_protocol() {
+    let directory = Directory::new();
+    let cloud = LocalCloud::start(config(&directory, 1.0)).await.expect("started");
+    let put = |value: &str| {
+        query(
+            &cloud,
+            &format!(
+                "Action=PutMetricData&Version=2010-08-01&Namespace=Jibri&MetricData.member.1.MetricName=Uploads\
+                 &MetricData.member.1.Value={value}&MetricData.member.1.Timestamp=2026-11-23T09:00:00Z"
+            ),
+        )
+    };
+    let accepted = put("1");
+    assert_eq!(accepted.status, 200);
+    assert!(accepted.text().starts_with("<PutMetricDataResponse xmlns=\"http://monitoring.amazonaws.com"));
+    let refused = put("many");
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("<Code>InvalidParameterValue</Code>"), "{}", refused.text());
+    let calls = cloud.calls();
+    assert_eq!(calls[0].action, "cloudwatch:PutMetricData");
+    assert_eq!(calls[0].conditions["cloudwatch:namespace"], ["Jibri"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cloudwatch_speaks_cbor() {
     let directory = Directory::new();
     let cloud = LocalCloud::start(config(&directory, 1.0)).await.expect("started");

@@ -1,4 +1,5 @@
-//! Amazon CloudWatch: Smithy RPC v2 CBOR, service `GraniteServiceVersion20100801`; awsJson 1.0 is read as the same.
+//! Amazon CloudWatch: Smithy RPC v2 CBOR, service `GraniteServiceVersion20100801`; awsJson 1.0 and awsQuery are read as
+//! the same.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>,
 //! <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
@@ -6,8 +7,11 @@
 use ciborium::Value;
 use simulator::world::{AwsError, MetricView, Milliseconds};
 
-use super::{Operation, refused};
+use super::{Operation, Parameters, refused};
 use crate::call_log::Resource;
+
+/// The namespace of its XML, in awsQuery.
+pub(crate) const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 
 /// Values in one `PutMetricData`.
 const METRICS_LIMIT: usize = 1_000;
@@ -46,6 +50,30 @@ pub(crate) fn from_json(value: &serde_json::Value) -> Value {
         Json::Bool(truth) => Value::Bool(*truth),
         Json::Null => Value::Null,
     }
+}
+
+/// What awsQuery says of metrics, in CBOR's terms; what is no number or moment stays a text, and is refused as such.
+pub(crate) fn from_query(parameters: &Parameters) -> Value {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let datum = |datum: Parameters| {
+        let names = ["MetricName", "Value", "Timestamp"];
+        let members = names.iter().filter_map(|&name| {
+            let value = datum.get(name)?;
+            let read = match name {
+                "Value" => value.parse().ok().map(Value::Float),
+                "Timestamp" => value
+                    .parse::<jiff::Timestamp>()
+                    .ok()
+                    .map(|moment| Value::Tag(1, Box::new(Value::Integer(moment.as_second().into())))),
+                _ => None,
+            };
+            Some((text(name), read.unwrap_or_else(|| text(value))))
+        });
+        Value::Map(members.collect())
+    };
+    let data = parameters.structures("MetricData.member.").into_iter().map(datum).collect();
+    let namespace = parameters.get("Namespace").map(|namespace| (text("Namespace"), text(namespace)));
+    Value::Map(namespace.into_iter().chain([(text("MetricData"), Value::Array(data))]).collect())
 }
 
 /// Performs an action.

@@ -1,0 +1,278 @@
+"""What template.yaml says, held against the rest of the project; deployed with its defaults, but for what has none."""
+
+import base64
+import json
+import re
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "instance"), str(ROOT / "tests" / "permissions")]
+
+import embed  # noqa: E402
+from granted import STACK  # noqa: E402
+from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+
+TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text())
+RESOURCES = STACK.resources
+USER_DATA_LIMIT_BYTES = 16 * 1024
+# Set by the template for the functions' own dealings, or for rehearsals alone.
+NO_PARAMETER = {
+    "AUTO_SCALING_GROUP", "LIFECYCLE_HOOK", "CHECK_DOCUMENT", "DRAIN_DOCUMENT", "FORECAST_PARAMETER",
+}  # fmt: skip
+
+
+def properties(logical_id):
+    return RESOURCES[logical_id]["Properties"]
+
+
+def launch():
+    return properties("LaunchTemplate")["LaunchTemplateData"]
+
+
+def user_data():
+    """As the instance gets it."""
+    text = launch()["UserData"]
+    return text["Fn::Base64"] if isinstance(text, dict) else base64.b64decode(text).decode()
+
+
+class Parameters(unittest.TestCase):
+    def test_each_has_a_sentence_and_a_place(self):
+        groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        placed = [name for group in groups for name in group["Parameters"]]
+        self.assertEqual(sorted(placed), sorted(TEMPLATE["Parameters"]))
+        for name, parameter in TEMPLATE["Parameters"].items():
+            with self.subTest(name):
+                self.assertRegex(parameter["Description"], r"^[A-Z].{20,}\.$")
+
+    def test_each_has_its_limits(self):
+        for name, parameter in TEMPLATE["Parameters"].items():
+            limits = {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys()
+            with self.subTest(name):
+                self.assertTrue(limits or parameter["Type"] != "String" and parameter["Type"] != "Number")
+
+    def test_each_does_something(self):
+        body = json.dumps({part: TEMPLATE[part] for part in ("Conditions", "Globals", "Resources")}, default=str)
+        for name in TEMPLATE["Parameters"]:
+            with self.subTest(name):
+                self.assertRegex(body, rf'"Ref": "{name}"|\$\{{{name}\}}')
+
+    def test_those_that_go_to_the_instance_cannot_end_their_line_or_the_file(self):
+        used = set(re.findall(r"=\$\{([A-Za-z]+)\}$", raw_user_data(), re.MULTILINE))
+        self.assertGreater(len(used), 15)
+        for name in used & TEMPLATE["Parameters"].keys():
+            parameter = TEMPLATE["Parameters"][name]
+            if parameter["Type"] != "Number":
+                for text in ("a b", "a\nb", "$(id)", "`id`", "'", '"', "a;b"):
+                    with self.subTest(name, text=text):
+                        self.assertIsNone(re.fullmatch(parameter["AllowedPattern"], text))
+
+
+def raw_user_data():
+    data = TEMPLATE["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]
+    return data["Fn::Base64"]["Fn::Sub"][0]
+
+
+class Settings(unittest.TestCase):
+    def variables(self):
+        return TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+
+    def test_every_setting_of_the_functions_is_there_and_no_other(self):
+        source = (ROOT / "crates" / "controller" / "src" / "settings.rs").read_text().split("#[cfg(test)]")[0]
+        known = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) - {"REHEARSAL_CLOCK"}
+        self.assertEqual(self.variables().keys(), known)
+
+    def test_the_defaults_and_limits_are_those_of_the_readme(self):
+        rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?) \| (.*?) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+        documented = {name: (default, text) for names, default, text in rows for name in names.strip("`").split("`, `")}
+        for variable, value in self.variables().items():
+            if variable in NO_PARAMETER or documented[variable][0] == "required":
+                continue
+            parameter = TEMPLATE["Parameters"][value["Ref"]]
+            default, text = documented[variable]
+            with self.subTest(variable):
+                self.assertEqual(str(parameter["Default"]), default.strip("`"))
+                if "MinValue" in parameter:
+                    limits = f"{parameter['MinValue']} to {parameter['MaxValue']:,}"
+                    self.assertIn(limits, text)
+
+
+class Instances(unittest.TestCase):
+    def test_the_files_are_those_of_the_folder(self):
+        self.assertEqual(
+            embed.embed(embed.TEMPLATE.read_text(), embed.read_files()), embed.TEMPLATE.read_text(), "run `make embed`"
+        )
+
+    def test_user_data_brings_them_and_fits(self):
+        text = user_data()
+        for name in ("compose.yaml", "finalize.sh", "start.sh", "set-up.sh"):
+            key = next(key for key, file in embed.FILES.items() if file == name)
+            self.assertIn(f"cat >{name} <<'END_OF_FILE'\n{embed.read_files()[key]}END_OF_FILE\n", text)
+        # Longer settings than anybody's should still fit.
+        self.assertLess(len(text.encode()) + 400, USER_DATA_LIMIT_BYTES)
+
+    def test_no_file_ends_the_lines_that_write_it(self):
+        for name, text in embed.read_files().items():
+            with self.subTest(name):
+                self.assertNotIn("END_OF_FILE", text)
+                self.assertTrue(text.endswith("\n"))
+        # What SSM would take for a parameter of the document.
+        self.assertNotRegex(embed.read_files()["JibriDrain"], r"\{\{")
+
+    def test_settings_are_what_the_scripts_read(self):
+        written = set(re.findall(r"^([A-Z_]+)=", raw_user_data(), re.MULTILINE))
+        scripts = "".join((ROOT / "instance" / name).read_text() for name in ("start.sh", "set-up.sh", "finalize.sh"))
+        compose = (ROOT / "instance" / "compose.yaml").read_text()
+        for name in ("AWS_REGION", "XMPP_PASSWORD_PARAMETER", "RECORDER_PASSWORD_PARAMETER", "RECORDINGS_BUCKET"):
+            self.assertIn(name, written)
+            self.assertIn(name, scripts)
+        self.assertTrue("${JIBRI_IMAGE}" in compose and "JIBRI_IMAGE" in written)
+
+    def test_no_password_is_in_user_data(self):
+        self.assertNotRegex(user_data(), r"(?m)^JIBRI_(XMPP|RECORDER)_PASSWORD=")
+
+    def test_the_metadata_service_wants_a_token_and_reaches_a_container(self):
+        self.assertEqual(
+            launch()["MetadataOptions"],
+            {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        )
+
+    def test_disks_are_encrypted_and_the_api_cannot_end_an_instance(self):
+        for device in launch()["BlockDeviceMappings"]:
+            self.assertEqual((device["Ebs"]["VolumeType"], device["Ebs"]["Encrypted"]), ("gp3", True))
+        self.assertIs(launch()["DisableApiTermination"], True)
+
+    def test_nothing_reaches_a_jibri(self):
+        self.assertNotIn("SecurityGroupIngress", properties("JibriSecurityGroup"))
+        self.assertNotIn("SecurityGroupIngress", properties("FunctionSecurityGroup"))
+
+
+class Group(unittest.TestCase):
+    def test_a_drain_is_held_and_an_abandoned_instance_is_kept(self):
+        group = properties("Group")
+        (hook,) = group["LifecycleHookSpecificationList"]
+        self.assertEqual(hook["LifecycleTransition"], "autoscaling:EC2_INSTANCE_TERMINATING")
+        self.assertEqual(hook["DefaultResult"], "ABANDON")
+        self.assertEqual(group["InstanceLifecyclePolicy"], {"RetentionTriggers": {"TerminateHookAbandon": "retain"}})
+        self.assertEqual(hook["LifecycleHookName"], STACK.functions[0].environment["LIFECYCLE_HOOK"])
+
+    def test_the_hook_outlasts_the_longest_drain(self):
+        (hook,) = properties("Group")["LifecycleHookSpecificationList"]
+        # https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html: 48 hours or 100 time-outs.
+        seconds = min(48 * 3600, 100 * hook["HeartbeatTimeout"])
+        self.assertGreater(seconds, TEMPLATE["Parameters"]["DrainLimitMinutes"]["MaxValue"] * 60)
+
+    def test_nobody_else_ends_an_instance_or_moves_the_desired_capacity(self):
+        group = properties("Group")
+        self.assertIs(group["NewInstancesProtectedFromScaleIn"], True)
+        self.assertEqual(group["HealthCheckType"], "EC2")
+        self.assertNotIn("DesiredCapacity", group)
+        self.assertNotIn("MaxInstanceLifetime", group)
+        policies = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::AutoScaling::ScalingPolicy"]
+        self.assertEqual([policy["Properties"]["PolicyType"] for policy in policies], ["StepScaling"])
+
+    def test_the_alarms_policy_grows_by_no_more_than_the_shortfall(self):
+        steps = properties("ScaleOutPolicy")["StepAdjustments"]
+        threshold = properties("ScaleOutAlarm")["Threshold"]
+        for step in steps:
+            self.assertGreater(step["ScalingAdjustment"], 0)
+            smallest = threshold + max(step["MetricIntervalLowerBound"], 1)
+            self.assertLessEqual(step["ScalingAdjustment"], smallest)
+        bounds = [step.get("MetricIntervalUpperBound") for step in steps]
+        self.assertEqual(bounds[:-1], [step["MetricIntervalLowerBound"] for step in steps[1:]])
+        self.assertEqual((steps[0]["MetricIntervalLowerBound"], bounds[-1]), (0, None))
+
+    def test_a_warm_pool_is_optional_and_of_a_fixed_size(self):
+        self.assertNotIn("WarmPool", RESOURCES)
+        pool = TEMPLATE["Resources"]["WarmPool"]["Properties"]
+        self.assertEqual(pool["MinSize"], pool["MaxGroupPreparedCapacity"])
+
+
+class Functions(unittest.TestCase):
+    def test_a_failed_tick_is_not_repeated_and_not_lost(self):
+        configs = [
+            resource["Properties"]
+            for resource in RESOURCES.values()
+            if resource["Type"] == "AWS::Lambda::EventInvokeConfig"
+        ]
+        self.assertEqual(len(configs), len(STACK.functions))
+        for config in configs:
+            self.assertEqual(config["MaximumRetryAttempts"], 0)
+            self.assertLessEqual(config["MaximumEventAgeInSeconds"], 60)
+            self.assertTrue(config["DestinationConfig"]["OnFailure"]["Destination"])
+
+    def test_each_runs_every_minute_once(self):
+        schedules = [
+            resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Scheduler::Schedule"
+        ]
+        self.assertEqual([schedule["ScheduleExpression"] for schedule in schedules], ["rate(1 minute)"] * 3)
+        for schedule in schedules:
+            self.assertEqual(schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"], 0)
+
+    def test_each_is_built_by_cargo_lambda(self):
+        for function in STACK.functions:
+            source = ROOT / "functions" / f"{function.binary}.rs"
+            self.assertTrue(source.is_file(), source)
+
+
+class Metrics(unittest.TestCase):
+    def test_alarms_and_dashboard_stand_on_metrics_that_somebody_publishes(self):
+        page = (ROOT / "docs" / "metrics.md").read_text()
+        published = set(re.findall(r"`([A-Z][A-Za-z]+)`", "".join(re.findall(r"^\| `.*?\|", page, re.MULTILINE))))
+        ours = TEMPLATE["Parameters"]["MetricNamespace"]["Default"]
+        named = set()
+        for resource in RESOURCES.values():
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                alarm = resource["Properties"]
+                metrics = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric]
+                for metric in metrics or [alarm]:
+                    if metric["Namespace"] == ours:
+                        named.add(metric["MetricName"])
+                        (dimension,) = metric["Dimensions"]
+                        self.assertEqual(dimension, {"Name": "AutoScalingGroupName", "Value": properties("Group")["AutoScalingGroupName"]})
+        dashboard = json.loads(properties("Dashboard")["DashboardBody"])
+        for widget in dashboard["widgets"]:
+            for metric in widget["properties"].get("metrics", []):
+                if metric[0] == ours:
+                    named.add(metric[1])
+        self.assertGreater(len(named), 15)
+        self.assertEqual(named - published, set())
+
+    def test_every_alarm_says_what_missing_data_mean_and_tells_somebody(self):
+        topic = STACK.reference("AlarmTopic")
+        alarms = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+        self.assertEqual(len(alarms), 12)
+        for name, alarm in alarms.items():
+            with self.subTest(name):
+                self.assertIn("TreatMissingData", alarm)
+                self.assertIn(topic, alarm["AlarmActions"])
+        # When nobody looks, that is what the operator must hear.
+        silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
+        self.assertEqual(silent, {"SignalLostAlarm", "HeartbeatTooOldAlarm"})
+
+    def test_the_dashboard_shows_every_alarm(self):
+        widgets = json.loads(properties("Dashboard")["DashboardBody"])["widgets"]
+        shown = next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"]
+        alarms = [STACK.arn(name) for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"]
+        self.assertEqual(sorted(shown), sorted(alarms))
+
+
+class Recordings(unittest.TestCase):
+    def test_the_bucket_is_private_encrypted_and_kept(self):
+        bucket = RESOURCES["RecordingsBucket"]
+        self.assertEqual((bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        blocked = bucket["Properties"]["PublicAccessBlockConfiguration"]
+        self.assertEqual(list(blocked.values()), [True] * 4)
+        (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        # With KMS an ETag is no MD5, and no upload would ever be verified.
+        self.assertEqual(rule["ServerSideEncryptionByDefault"], {"SSEAlgorithm": "AES256"})
+
+    def test_unfinished_uploads_end_and_recordings_stay(self):
+        rules = {rule["Id"]: rule for rule in properties("RecordingsBucket")["LifecycleConfiguration"]["Rules"]}
+        self.assertIn("AbortIncompleteMultipartUpload", rules["unfinished"])
+        self.assertNotIn("expired", rules)
+
+
+if __name__ == "__main__":
+    unittest.main()
