@@ -30,6 +30,7 @@ class Instance(unittest.TestCase):
         self.uploaded.mkdir()
         self.settings = {
             "JIBRI_RECORDINGS_DIRECTORY": str(self.recordings),
+            "JIBRI_FAILED_DIRECTORY": str(self.root / "storage" / "failed"),
             "JIBRI_STATE_DIRECTORY": str(self.state),
             "JIBRI_HTTP_TIMEOUT_SECONDS": "0.5",
             "JIBRI_PROCESS_MARK": f"jibri.jar in {self.root}",
@@ -269,6 +270,18 @@ class Leftovers(Instance):
         self.assertIn("bad was not uploaded: exit code 3", run.stderr)
         self.finalize_does(UPLOADS)
         self.assertEqual(self.report("drain"), report_of("gone"))
+
+    def test_what_was_moved_to_the_failed_directory_is_tried_again_and_counts_once(self):
+        self.jibri_has_exited()
+        failed = self.root / "storage" / "failed"
+        self.recorded("one", "two")
+        self.finalize_does(f'mkdir -p "{failed}"; mv -n "$1" "{failed}"; exit 1')
+        self.assertEqual(self.report("drain"), report_of("gone", pending=2, failed=2))
+        self.assertEqual(sorted(path.name for path in failed.iterdir()), ["one", "two"])
+        self.assertEqual(self.report("check"), report_of("gone", pending=2))
+        self.finalize_does(UPLOADS)
+        self.assertEqual(self.report("drain"), report_of("gone"))
+        self.assertEqual(sorted(path.name for path in self.uploaded.iterdir()), ["one", "two"])
 
     def test_success_with_the_folder_still_there_is_no_upload(self):
         self.finalize_does("exit 0")
