@@ -10,6 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 CONTRACTS := $(TOOLS)/contracts/bin
 OUTPUT ?= target/demo
 FUNCTION ?= availability
+STACK ?= jibri
 EVENT ?= events/$(FUNCTION).json
 
 help: ## List the commands
@@ -26,8 +27,12 @@ test: $(TOOLS)/instance/installed $(TOOLS)/contracts/installed $(TOOLS)/sam/inst
 	python3 -m unittest discover --start-directory tests/instance
 	$(SAM)/python -m unittest discover --start-directory tests/template
 	$(SAM)/python -m unittest discover --start-directory tests/permissions
+	$(CONTRACTS)/python -m unittest discover --start-directory tests/contracts
 
-check: $(TOOLS)/sam/installed ## Formatting and lints
+build: $(TOOLS)/sam/installed ## Build the functions and the template for AWS, into .aws-sam/build
+	PATH=$(abspath $(SAM)):$$PATH $(SAM)/sam build
+
+check: $(TOOLS)/sam/installed build ## Formatting, lints, and what would be deployed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	$(SAM)/sam validate --lint --template template.yaml
@@ -35,6 +40,12 @@ check: $(TOOLS)/sam/installed ## Formatting and lints
 
 embed: ## Write the files of instance/ into template.yaml, after a change
 	python3 instance/embed.py
+
+deploy: $(TOOLS)/sam/installed ## Build the stack and deploy it into your AWS account
+	PATH=$(abspath $(SAM)):$$PATH deploy/deploy.sh
+
+teardown: ## Empty the pool of STACK=jibri, recording by recording, then delete the stack; the bucket stays
+	deploy/teardown.sh $(STACK)
 
 simulate: ## Keep a pool through TRACE=demand.csv in virtual time; without it the demand is made up
 	cargo run --release --package simulator -- run $(if $(TRACE),--trace $(TRACE))
@@ -58,4 +69,4 @@ $(TOOLS)/%/installed: tests/tools/%.txt
 	$(TOOLS)/$*/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: --requirement $<
 	touch $@
 
-.PHONY: help demo test check embed simulate bench cloud watch invoke
+.PHONY: help demo test build check embed deploy teardown simulate bench cloud watch invoke
