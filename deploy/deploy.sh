@@ -1,36 +1,67 @@
 #!/usr/bin/env bash
-# Builds and deploys the stack: with samconfig.toml when there is one, else it asks.
-#
-# usage: deploy.sh
+# Builds the functions and deploys the stack: with samconfig.toml if there is one, else by sam's questions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export AWS_PAGER=""
 
 fail() { echo "deploy: $*" >&2 && exit 1; }
+need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
 
-for tool in aws sam cargo-lambda; do
-  command -v "$tool" >/dev/null || fail "$tool is missing: \`make deploy\` brings sam and cargo-lambda; the AWS CLI is at
-  https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
-done
-aws sts get-caller-identity --output text >/dev/null || fail "no AWS credentials that work: see \`aws configure\`"
+# The lines of samconfig.toml that count without --config-env.
+configured() {
+  [[ ! -e samconfig.toml ]] || awk '/^\[/ { counts = /^\[default\./ } counts && !/^[ \t]*#/' samconfig.toml
+}
 
-# The value in samconfig.toml, else the template's default.
-parameter() { # NAME
-  local value=
-  [[ ! -e samconfig.toml ]] || value=$(grep -v '^ *#' samconfig.toml | grep -oP "\b$1=\K[^\"', ]+" | head -1 || true)
-  [[ -n $value ]] || value=$(sed -n "/^  $1:\$/,/Default:/s/^    Default: //p" template.yaml)
+setting() { configured | sed -n "s/^[ \t]*$1[ \t]*=[ \t]*[\"']\([^\"']*\).*/\1/p" | tail -n 1; }
+
+parameter() { # NAME: its value in parameter_overrides, else the template's default
+  local value
+  value=$(configured | sed -nE "s/.*\b$1=[\\\\\"']*([^\\\\\"', ]+).*/\1/p" | tail -n 1)
+  [[ -n $value ]] || value=$(sed -n "/^  $1:/,/^  [A-Z]/s/^    Default: *//p" template.yaml)
   echo "$value"
 }
 
-for password in XmppPasswordParameter RecorderPasswordParameter; do
-  name=$(parameter "$password")
-  type=$(aws ssm get-parameter --name "$name" --query Parameter.Type --output text 2>/dev/null || true)
-  [[ $type == SecureString ]] || fail "the password $name ($password) is not there as a SecureString. Make it, so that it is in no history, by
-  read -rs PASSWORD && aws ssm put-parameter --type SecureString --name $name --value file://<(printf %s \"\$PASSWORD\")"
-done
+check_password() { # NAME of an SSM parameter
+  local answer
+  if answer=$(aws ssm get-parameter --name "$1" --query Parameter.Type --output text 2>&1); then
+    [[ $answer == SecureString ]] || fail "the SSM parameter $1 is a $answer: delete it, make it anew as a SecureString"
+  elif [[ $answer == *ParameterNotFound* ]]; then
+    # By no history and no list of processes; without the line break, too.
+    cat >&2 <<TEXT
+deploy: the password in the SSM parameter $1 is missing. Run this, and type it:
+  read -rs PASSWORD && aws ssm put-parameter --type SecureString --name $1 --value file://<(printf %s "\$PASSWORD")
+TEXT
+    return 1
+  else
+    fail "the SSM parameter $1 cannot be looked at: $answer"
+  fi
+}
 
-sam build
+need aws "see https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
+need sam "make deploy installs it, as does pip install aws-sam-cli"
+if [[ -e Cargo.toml ]]; then # A release has its functions built already.
+  need cargo "see https://rustup.rs"
+  need cargo-lambda "make deploy installs it, as does pip install cargo-lambda"
+fi
+
+# The account and the region that sam will take.
+profile=$(setting profile) region=$(setting region)
+[[ -z $profile ]] || export AWS_PROFILE=$profile
+[[ -z $region ]] || export AWS_REGION=$region AWS_DEFAULT_REGION=$region
+aws sts get-caller-identity >/dev/null || fail "these are no credentials for AWS: run aws configure, or aws sso login"
+
+missing=false
+for name in XmppPasswordParameter RecorderPasswordParameter; do
+  check_password "$(parameter $name)" || missing=true
+done
+! $missing || exit 1
+
+# A samconfig.toml that was made by answers tells it to the deployment alone.
+architecture=FunctionArchitecture=$(parameter FunctionArchitecture)
+[[ ! -e Cargo.toml ]] || sam build --parameter-overrides "$architecture"
 if [[ -e samconfig.toml ]]; then
   sam deploy
 else
-  sam deploy --guided --capabilities CAPABILITY_IAM
+  echo "The functions are built: leave $architecture in these questions as it is."
+  sam deploy --guided --capabilities CAPABILITY_IAM --resolve-s3
 fi

@@ -16,51 +16,55 @@ resource() { # LOGICAL_ID: its type, its name, its status
     --query 'StackResourceDetail.[ResourceType,PhysicalResourceId,ResourceStatus]'
 }
 
-# A line for the group, which tells an empty one from one that is not there; one for its warm pool, if it has one; and one
-# for each instance of both.
+# Into `seen`: a line for the group, which tells an empty one from one that is not there; one for its warm pool, if
+# there is one; and one for each instance of both.
 look() {
-  ask autoscaling describe-auto-scaling-groups --auto-scaling-group-names "$group" --query \
-    "AutoScalingGroups[].[[['group']],Instances[].[InstanceId,LifecycleState,ProtectedFromScaleIn]][][]" &&
-    ask autoscaling describe-warm-pool --auto-scaling-group-name "$group" --query \
-      "[WarmPoolConfiguration.[['pool',Status||'there']]||\`[]\`,Instances[].[InstanceId,LifecycleState]][][]"
+  local pool
+  seen=$(ask autoscaling describe-auto-scaling-groups --auto-scaling-group-names "$group" --query \
+    "AutoScalingGroups[].[[['group']],Instances[].[InstanceId,LifecycleState,ProtectedFromScaleIn]][][]") || return
+  [[ -n $seen ]] || fail "the group $group is not there. If you have deleted it, delete the stack yourself."
+  pool=$(ask autoscaling describe-warm-pool --auto-scaling-group-name "$group" --query \
+    "[WarmPoolConfiguration.[['pool',Status||'there']]||\`[]\`,Instances[].[InstanceId,LifecycleState]][][]") || return
+  seen+=$'\n'$pool
 }
 
 # Wants no instance any more, and lets go of those that there are: the group ends them, through its hook.
 let_go() {
-  local first protected done=true
+  local first ids done=true
   if grep -q $'^pool\tthere$' <<<"$seen"; then
     aws autoscaling delete-warm-pool --auto-scaling-group-name "$group" || done=false
   fi
   aws autoscaling update-auto-scaling-group --auto-scaling-group-name "$group" \
     --min-size 0 --max-size 0 --desired-capacity 0 || done=false
-  mapfile -t protected < <(awk '$2 == "InService" && $3 == "True" { print $1 }' <<<"$seen")
-  for ((first = 0; first < ${#protected[@]}; first += most_protections)); do
+  mapfile -t ids < <(awk '$2 == "InService" && $3 == "True" { print $1 }' <<<"$seen")
+  for ((first = 0; first < ${#ids[@]}; first += most_protections)); do
     aws autoscaling set-instance-protection --auto-scaling-group-name "$group" --no-protected-from-scale-in \
-      --instance-ids "${protected[@]:first:most_protections}" || done=false
+      --instance-ids "${ids[@]:first:most_protections}" || done=false
   done
   $done
 }
 
 # Returns when no instance is left.
 empty_group() {
-  local seen left retained let_go_before=false failures=0
+  local seen left answered let_go_before=false failures=0
   while true; do
-    seen=$(look) || seen=''
-    if [[ -n $seen ]]; then
-      grep -q '^group' <<<"$seen" || fail "the group $group is not there. If you deleted it, delete the stack yourself."
+    answered=true
+    look || answered=false
+    if $answered; then
       echo "$(date +%T) $(count_states)"
-      left=$(awk '/^i-/ && $2 !~ /Terminating:Retained$/' <<<"$seen")
-      retained=$(awk '/^i-/ && $2 ~ /Terminating:Retained$/ { print $1 }' <<<"$seen")
+      # Whatever it is that is listed, it is not nothing.
+      left=$(awk 'NF && $1 !~ /^(group|pool)$/ && $2 !~ /Terminating:Retained$/' <<<"$seen")
       # Only once nothing could be launched since the look before.
       if $let_go_before && [[ -z $left ]]; then
-        [[ -z $retained ]] || name_retained "$retained"
+        name_retained
         return
       fi
+      let_go || answered=false
     fi
-    if [[ -n $seen ]] && let_go; then
+    if $answered; then
       let_go_before=true failures=0
     else
-      ((++failures < most_failures)) || fail "AWS refused $failures times in a row; nothing is deleted. Run it again to go on."
+      ((++failures < most_failures)) || fail "AWS refused $failures times in a row; the stack stays. Run it again to go on."
       echo "teardown: AWS refused that; trying again in $pause_seconds s" >&2
     fi
     sleep "$pause_seconds"
@@ -72,13 +76,17 @@ count_states() {
     awk '{ text = text (NR > 1 ? ", " : "") $0 } END { print NR ? text : "no instance is left" }'
 }
 
-name_retained() { # IDS: of instances whose drain could not end
+# Ends here if a drain could not end: what is on that instance's disk is nowhere else.
+name_retained() {
+  local id ids
+  mapfile -t ids < <(awk '/^i-/ { print $1 }' <<<"$seen")
+  ((${#ids[@]} > 0)) || return 0
   {
-    echo "teardown: these drains could not end, so that their instances were kept. The stack stays until they are gone."
-    echo "Save what is in /opt/jibri/storage on each, then end it, and run this again:"
-    local id
-    for id in $1; do
-      echo "  aws autoscaling terminate-instance-in-auto-scaling-group --instance-id $id --no-should-decrement-desired-capacity"
+    echo "teardown: drains that could not end have kept their instances, and the stack stays as long as they do."
+    echo "Save what is in /opt/jibri/storage of each, then end it, and run this again:"
+    for id in "${ids[@]}"; do
+      echo "  aws autoscaling terminate-instance-in-auto-scaling-group --instance-id $id" \
+        --no-should-decrement-desired-capacity
     done
   } >&2
   exit 1
@@ -94,14 +102,15 @@ for argument in "$@"; do
 done
 [[ -n $stack ]] || fail "which stack? $usage"
 
-command -v aws >/dev/null || fail "the AWS CLI is missing: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
-aws sts get-caller-identity >/dev/null || fail "AWS does not take your credentials, or you have none: run aws configure, or aws sso login"
+command -v aws >/dev/null ||
+  fail "the AWS CLI is missing: see https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
+aws sts get-caller-identity >/dev/null || fail "these are no credentials for AWS: run aws configure, or aws sso login"
 protected=$(ask cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].EnableTerminationProtection') ||
   fail "no stack $stack can be seen in this account and region"
 [[ $protected != True ]] || fail "the stack $stack is protected from deletion: that must be taken off first"
-found=$(resource Group) || fail "the stack $stack has no group of Jibris: it is none of this project"
+found=$(resource Group) || fail "the stack $stack has no group of Jibris"
 read -r type group status <<<"$found"
-[[ $type == AWS::AutoScaling::AutoScalingGroup ]] || fail "the stack $stack has no group of Jibris: it is none of this project"
+[[ $type == AWS::AutoScaling::AutoScalingGroup ]] || fail "the stack $stack has no group of Jibris"
 read -r _ bucket _ < <(resource RecordingsBucket) || bucket=''
 
 cat <<TEXT
@@ -123,7 +132,7 @@ fi
 echo "Deleting the stack $stack. Network interfaces of functions can take half an hour."
 aws cloudformation delete-stack --stack-name "$stack"
 aws cloudformation wait stack-delete-complete --stack-name "$stack" ||
-  fail "the stack is not deleted: see why by aws cloudformation describe-stack-events --stack-name $stack, and run this again"
+  fail "the stack stays: aws cloudformation describe-stack-events --stack-name $stack tells why; then run this again"
 echo "The stack $stack is gone."
 [[ -z $bucket ]] || cat <<TEXT
 The bucket $bucket is kept, with all recordings. It keeps old versions, so that "aws s3 rb --force" cannot delete it:

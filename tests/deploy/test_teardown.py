@@ -99,6 +99,11 @@ class WithAScenario(Teardown):
         self.assert_torn_down(self.run_script("jibri", "--yes"))
         self.assertEqual(len(self.calls("describe-auto-scaling-groups")), 4)
 
+    def test_what_it_cannot_read_is_no_empty_group(self):
+        self.play([["None"]], [["None"]], [])
+        self.assert_torn_down(self.run_script("jibri", "--yes"))
+        self.assertEqual(len(self.calls("describe-auto-scaling-groups")), 3)
+
     def test_protection_that_comes_back_is_taken_off_again(self):
         protected = [["i-1", "InService", "True"], ["i-2", "Terminating:Wait", "True"], ["i-3", "InService", "False"]]
         self.play(protected, protected, protected, [])
@@ -148,7 +153,7 @@ class WithAScenario(Teardown):
         for operation in ["describe-auto-scaling-groups", "describe-warm-pool", "update-auto-scaling-group"]:
             with self.subTest(operation):
                 self.play([], refused={operation: 1000})
-                self.assert_fails(self.run_script("jibri", "--yes"), "10 times in a row; nothing is deleted")
+                self.assert_fails(self.run_script("jibri", "--yes"), "10 times in a row; the stack stays")
                 self.assertEqual(self.calls("delete"), [])
 
     def test_a_group_that_is_not_there_is_no_empty_one(self):
@@ -242,15 +247,12 @@ class WithMoto(Teardown):
         return boto3.client(service, endpoint_url=self.endpoint, region_name="eu-central-1", **keys)
 
     def make_stack(self, name, group_size):
-        template = {"Image": {"ImageId": "ami-12c6146b", "InstanceType": "c6i.xlarge"}}
-        resources = {
-            "RecordingsBucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"},
-        }
+        resources = {"RecordingsBucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}}
         if group_size:
             resources |= {
                 "LaunchTemplate": {
                     "Type": "AWS::EC2::LaunchTemplate",
-                    "Properties": {"LaunchTemplateData": template["Image"]},
+                    "Properties": {"LaunchTemplateData": {"ImageId": "ami-12c6146b", "InstanceType": "c6i.xlarge"}},
                 },
                 "Group": {
                     "Type": "AWS::AutoScaling::AutoScalingGroup",
@@ -283,6 +285,12 @@ class WithMoto(Teardown):
         with self.assertRaisesRegex(ClientError, "does not exist"):
             self.client("cloudformation").describe_stacks(StackName="jibri")
         self.client("s3").head_bucket(Bucket=bucket)
+
+    def test_a_group_that_is_not_there_is_no_empty_one(self):
+        self.make_stack("headless", 1)
+        self.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="headless", ForceDelete=True)
+        self.assert_fails(self.run_script("headless", "--yes"), "the group headless is not there")
+        self.client("cloudformation").describe_stacks(StackName="headless")
 
     def test_an_unknown_stack(self):
         self.assert_fails(self.run_script("elsewhere", "--yes"), "no stack elsewhere can be seen")
