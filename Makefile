@@ -30,13 +30,14 @@ test: $(TOOLS)/instance/installed $(TOOLS)/contracts/installed $(TOOLS)/sam/inst
 	$(CONTRACTS)/python -m unittest discover --start-directory tests/contracts
 
 build: $(TOOLS)/sam/installed ## Build the functions and the template for AWS, into .aws-sam/build
-	PATH=$(abspath $(SAM)):$$PATH $(SAM)/sam build
+	PATH=$(abspath $(SAM)):$$PATH sam build
 
-check: $(TOOLS)/sam/installed build ## Formatting, lints, and what would be deployed
+check: $(TOOLS)/sam/installed $(TOOLS)/contracts/installed build ## Formatting, lints, and what would be deployed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	$(SAM)/sam validate --lint --template template.yaml
 	$(SAM)/cfn-lint template.yaml
+	$(CONTRACTS)/python -m unittest discover --start-directory tests/deploy
 
 embed: ## Write the files of instance/ into template.yaml, after a change
 	python3 instance/embed.py

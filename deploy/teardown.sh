@@ -64,7 +64,8 @@ empty_group() {
     if $answered; then
       let_go_before=true failures=0
     else
-      ((++failures < most_failures)) || fail "AWS refused $failures times in a row; the stack stays. Run it again to go on."
+      ((++failures < most_failures)) ||
+        fail "AWS refused $failures times in a row; the stack stays. Run this again to go on."
       echo "teardown: AWS refused that; trying again in $pause_seconds s" >&2
     fi
     sleep "$pause_seconds"

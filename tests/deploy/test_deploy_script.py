@@ -143,7 +143,7 @@ esac""")
         self.put_parameter("/meet/xmpp")
         self.configure(
             '[default.deploy.parameters]\nregion = "us-east-2"\nprofile = "meet"\nparameter_overrides = [\n'
-            '  # "XmppPasswordParameter=/a/comment",\n  "XmppPasswordParameter=/meet/xmpp",\n]\n'
+            '  "XmppPasswordParameter=/meet/xmpp",\n  # "XmppPasswordParameter=/a/comment",\n]\n'
             '[rehearsal.deploy.parameters]\nregion = "eu-west-1"\n'
             'parameter_overrides = ["RecorderPasswordParameter=/rehearsal/recorder"]\n'
         )

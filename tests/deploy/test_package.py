@@ -135,7 +135,7 @@ class Package(unittest.TestCase):
         self.build_functions("x86_64")
         template = BUILT_TEMPLATE.replace("CodeUri: DrainFunction", "CodeUri: ../../elsewhere")
         (self.build / "template.yaml").write_text(template)
-        self.assert_refused(self.package("x86_64"), "../../elsewhere")
+        self.assert_refused(self.package("x86_64"), "../../elsewhere is no folder beside the template")
 
     def test_without_a_build(self):
         self.assert_refused(self.package("arm64"), "sam build --parameter-overrides FunctionArchitecture=arm64")

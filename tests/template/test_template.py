@@ -251,6 +251,11 @@ class Metrics(unittest.TestCase):
         silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
         self.assertEqual(silent, {"SignalLostAlarm", "HeartbeatTooOldAlarm"})
 
+    def test_the_guide_explains_every_alarm_and_no_other(self):
+        guide = (ROOT / "docs" / "deploying.md").read_text()
+        explained = re.findall(r"^\| `(\w+Alarm)` \|", guide, re.MULTILINE)
+        self.assertEqual(sorted(explained), sorted(STACK.of_type("AWS::CloudWatch::Alarm")))
+
     def test_the_dashboard_shows_every_alarm(self):
         widgets = json.loads(properties("Dashboard")["DashboardBody"])["widgets"]
         shown = next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"]
