@@ -46,7 +46,7 @@ deploy: $(TOOLS)/sam/installed ## Build the stack and deploy it into your AWS ac
 	PATH=$(abspath $(SAM)):$$PATH deploy/deploy.sh
 
 teardown: ## Empty the pool of STACK=jibri, recording by recording, then delete the stack; the bucket stays
-	deploy/teardown.sh $(STACK)
+	deploy/teardown.sh $(STACK) $(if $(YES),--yes)
 
 simulate: ## Keep a pool through TRACE=demand.csv in virtual time; without it the demand is made up
 	cargo run --release --package simulator -- run $(if $(TRACE),--trace $(TRACE))
