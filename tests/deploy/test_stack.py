@@ -107,6 +107,11 @@ class Deployed(unittest.TestCase):
             return []
         return [event["message"] for event in events]
 
+    def test_what_is_built_is_the_template(self):
+        built, source = (yaml_parse((folder / "template.yaml").read_text()) for folder in (BUILT, ROOT))
+        for part in ("Parameters", "Conditions", "Mappings", "Outputs"):
+            self.assertEqual(built[part], source[part], f"{part} are of an older build: `make build`")
+
     def test_the_stack_is_complete(self):
         (stack,) = CLOUD.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
         self.assertEqual(stack["StackStatus"], "CREATE_COMPLETE")

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "instance"), str(ROOT / "tests" / "permissions")]
 
 import embed  # noqa: E402
-from granted import STACK  # noqa: E402
+from granted import ROLES, STACK  # noqa: E402
 from samtranslator.yaml_helper import yaml_parse  # noqa: E402
 
 TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text())
@@ -156,6 +156,15 @@ class Group(unittest.TestCase):
         self.assertEqual(hook["DefaultResult"], "ABANDON")
         self.assertEqual(group["InstanceLifecyclePolicy"], {"RetentionTriggers": {"TerminateHookAbandon": "retain"}})
         self.assertEqual(hook["LifecycleHookName"], STACK.functions[0].environment["LIFECYCLE_HOOK"])
+
+    def test_instances_carry_the_tag_that_the_roles_are_bound_to(self):
+        tags = {tag["Key"]: tag for tag in properties("Group")["Tags"]}
+        for role in ROLES.values():
+            for statement in role:
+                for key, value in statement.get("Condition", {}).get("StringEquals", {}).items():
+                    if "ResourceTag/" in key or "resourceTag/" in key:
+                        tag = tags[key.partition("/")[2]]
+                        self.assertEqual((tag["Value"], tag["PropagateAtLaunch"]), (value, True))
 
     def test_the_hook_outlasts_the_longest_drain(self):
         (hook,) = properties("Group")["LifecycleHookSpecificationList"]
