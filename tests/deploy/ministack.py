@@ -1,4 +1,4 @@
-"""An AWS on loopback that others have written, for as long as a test runs: https://pypi.org/project/ministack/"""
+"""An AWS on loopback that others have written, for as long as a test runs: https://ministack.org"""
 
 import os
 import socket
