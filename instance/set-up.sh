@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Sets up a new instance for its Jibri: cloud-init runs it once. Running it again changes nothing.
+# Sets up an instance for its Jibri: cloud-init runs it at each boot. Running it again changes nothing, but goes on where
+# it was interrupted: a warm pool stops its instances when it likes.
 set -euo pipefail
 root=${JIBRI_ROOT:-/opt/jibri}
 units=${SYSTEMD_UNITS:-/etc/systemd/system}
 fstab=${FSTAB:-/etc/fstab}
+per_boot=${PER_BOOT:-/var/lib/cloud/scripts/per-boot}
 cd "$root"
 image=$(sed -n 's/^JIBRI_IMAGE=//p' .env)
 label=jibri-storage
@@ -22,10 +24,14 @@ retry() { # COMMAND...: the network, or apt's lock, may not be ready yet.
 
 # The disks without partition and file system. None but such a one is ever formatted.
 blank_disks() {
-  local disk
-  for disk in $(lsblk --nodeps --noheadings --paths --output NAME,TYPE | awk '$2 == "disk" { print $1 }'); do
+  local disk code
+  # Instance storage would not outlive a stop.
+  for disk in $(lsblk --nodeps --noheadings --paths --output NAME,TYPE,MODEL |
+    awk '$2 == "disk" && !/Instance Storage/ { print $1 }'); do
     [[ $(lsblk --noheadings --output NAME "$disk" | wc -l) == 1 ]] || continue
-    blkid --probe "$disk" >/dev/null || echo "$disk"
+    code=0
+    blkid --probe "$disk" >/dev/null || code=$?
+    [[ $code != 2 ]] || echo "$disk" # Nothing was found. Other codes are doubts.
   done
 }
 
@@ -42,6 +48,7 @@ make_file_system() {
 
 # First of all: a drain that comes now leaves its marker here.
 mkdir -p state storage config
+install -D -m 0755 set-up.sh "$per_boot/jibri-set-up"
 
 # Instances are replaced, not patched: an update that restarts Docker would cut a recording.
 systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service || log "no updates to turn off"
@@ -58,6 +65,7 @@ install -m 0644 .env config/finalize.env
 chmod 0755 start.sh
 
 if ! docker compose version >/dev/null 2>&1; then
+  dpkg --configure -a # In case an installation was interrupted.
   retry apt-get update -q
   DEBIAN_FRONTEND=noninteractive retry apt-get install -q --yes docker.io docker-compose-v2
 fi

@@ -6,11 +6,13 @@ import unittest
 from stand_in_instance import SETTINGS, Instance
 
 UNIT = "etc/jibri.service"
-# A root disk with a partition, one that holds a file system, and what BLANK names.
+# A root disk with a partition, one that holds a file system, one of which nobody is sure, instance storage, and what BLANK
+# names.
 LSBLK = """
-disks="nvme0n1 nvme1n1 $BLANK"
+disks="nvme0n1 nvme1n1 nvme8n1 $BLANK"
 case "$*" in
-  *--nodeps*) for disk in $disks; do echo "/dev/$disk disk"; done; echo "/dev/loop0 loop" ;;
+  *--nodeps*) for disk in $disks; do echo "/dev/$disk disk Amazon Elastic Block Store"; done
+    echo "/dev/nvme9n1 disk Amazon EC2 NVMe Instance Storage"; echo "/dev/loop0 loop" ;;
   *nvme0n1) printf 'nvme0n1\\nnvme0n1p1\\n' ;;
   *) echo "${@: -1}" ;;
 esac
@@ -19,6 +21,7 @@ BLKID = """
 case "$*" in
   --label*) [[ -e $JIBRI_ROOT/../formatted ]] ;;
   *nvme1n1) ;;
+  *nvme8n1) exit 8 ;;
   *) exit 2 ;;
 esac
 """
@@ -33,6 +36,7 @@ class SetUp(Instance):
         "mount": 'touch "$JIBRI_ROOT/../mounted"',
         "systemctl": "",
         "sleep": "",
+        "dpkg": "",
         "apt-get": '[[ "$*" != *install* ]] || touch "$JIBRI_ROOT/../installed"',
         "docker": '[[ "$*" != "compose version" || -e $JIBRI_ROOT/../installed ]] || exit 1\n'
         '[[ "$*" != pull* ]] || touch "$JIBRI_ROOT/../pulled"\n'
@@ -44,9 +48,11 @@ class SetUp(Instance):
         (self.root.parent / "etc").mkdir()
         self.fstab = self.root.parent / "etc" / "fstab"
         self.fstab.write_text("LABEL=root / ext4\n")
-        for name in ("finalize.sh", "start.sh"):
+        for name in ("finalize.sh", "start.sh", "set-up.sh"):
             (self.root / name).write_text("#!/bin/bash\n")
         self.settings |= {"SYSTEMD_UNITS": str(self.root.parent / "etc"), "FSTAB": str(self.fstab), "BLANK": "nvme2n1"}
+        self.per_boot = self.root.parent / "per-boot"
+        self.settings["PER_BOOT"] = str(self.per_boot)
 
     def set_up(self, **settings):
         run = self.run_script("set-up.sh", **settings)
@@ -83,6 +89,17 @@ class SetUp(Instance):
             "systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service"
         )
         self.assertLess(off, self.calls.index("apt-get update -q"))
+
+    def test_what_was_interrupted_goes_on_at_the_next_boot(self):
+        self.program("apt-get", '[[ -x $PER_BOOT/jibri-set-up ]] && kill -KILL $PPID')
+        self.assertNotEqual(self.run_script("set-up.sh").returncode, 0)
+        self.assertTrue((self.per_boot / "jibri-set-up").is_file())
+        self.program("apt-get", self.programs["apt-get"])
+        before = len(self.calls)
+        self.set_up()
+        self.assertEqual(self.calls[before:].count("dpkg --configure -a"), 1)
+        self.assertEqual(len(self.called("mkfs")), 1)
+        self.assertEqual(len(self.called("systemctl start")), 1)
 
     def test_the_state_directory_comes_first(self):
         self.program("systemctl", '[[ -d $JIBRI_ROOT/state ]] || touch "$JIBRI_ROOT/../late"')
