@@ -1,4 +1,4 @@
-"""What `sam build` has built, deployed to an AWS on loopback: its functions run there by their schedules and events."""
+"""What `sam build` has built, deployed to an AWS on loopback: its functions run there by their schedules."""
 
 import json
 import subprocess
@@ -12,148 +12,210 @@ from samtranslator.yaml_helper import yaml_parse
 
 sys.path.insert(0, str(ROOT / "tests" / "permissions"))
 
-from granted import STACK  # noqa: E402
+from stack import load  # noqa: E402
 
 BUILT = ROOT / ".aws-sam" / "build"
 NAME = "jibri"
-FUNCTIONS = ("availability", "scale-in", "drain")
+EVENT = json.loads((ROOT / "events" / "drain-lifecycle.json").read_text())
+# Everything is switched on. Nothing answers at Jicofo's address.
 PARAMETERS = {
     "VpcId": "vpc-00000000",
     "SubnetIds": "subnet-00000000,subnet-11111111",
+    "JitsiSecurityGroupId": "sg-00000000",
     "JicofoUrls": "http://127.0.0.1:9",
     "PublicUrl": "https://meet.example.com",
     "XmppServer": "10.0.0.2",
+    "PasswordKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/passwords",
+    "WarmPoolSize": "2",
     # Canonical's parameters are not there.
     "ImageId": "ami-0123456789abcdef0",
+    "RecordingsExpirationDays": "30",
+    "ReservedConcurrency": "1",
+    "AlarmEmail": "operations@example.com",
 }
-# What ministack cannot make, and why. The shipped template keeps it.
+# What ministack refuses; the shipped template keeps it.
 LEFT_OUT = {
-    "AWS::SSM::Document": "no such type",
-    "AWS::CloudWatch::Dashboard": "it names the alarms that are left out",
+    "AWS::AutoScaling::WarmPool": "Unrecognized resource types",
+    "AWS::EC2::SecurityGroupIngress": "Unrecognized resource types",
+    "AWS::SSM::Document": "Unrecognized resource types",
+    "AWS::CloudWatch::Alarm": "metric math",
 }
-METRIC_MATH = "no alarm on expressions"
 
 
 def setUpModule():
-    global CLOUD
+    global CLOUD, STACK
+    if not (BUILT / "template.yaml").is_file():
+        raise AssertionError("nothing is built: `make build`")
+    STACK = load(PARAMETERS, BUILT / "template.yaml", NAME)
     CLOUD = Ministack()
     unittest.addModuleCleanup(CLOUD.close)
 
 
+def is_left_out(resource):
+    return resource["Type"] in LEFT_OUT and (
+        resource["Type"] != "AWS::CloudWatch::Alarm" or "Metrics" in resource["Properties"]
+    )
+
+
 def fit_for_ministack(template):
-    """The template without what is left out; what refers to a document gets its name."""
+    """The template without what is left out: what refers to it gets the name, or the ARN, that it would have."""
     resources = template["Resources"]
-    left_out = {
-        name
-        for name, resource in resources.items()
-        if resource["Type"] in LEFT_OUT
-        or resource["Type"] == "AWS::CloudWatch::Alarm"
-        and "Metrics" in resource["Properties"]
-    }
-    names = {name: resources[name]["Properties"].get("Name") for name in left_out}
-
-    def without(node):
-        match node:
-            case {"Ref": name} if name in names:
-                return names[name]
-            case dict():
-                return {key: without(value) for key, value in node.items()}
-            case list():
-                return [without(value) for value in node]
-            case str():
-                for name in names:
-                    node = node.replace(f"${{{name}}}", f"{NAME}-{name.removesuffix('Document').lower()}")
-        return node
-
-    kept = {
-        **template,
-        "Resources": {name: resource for name, resource in resources.items() if name not in left_out},
-        "Outputs": {name: one for name, one in template["Outputs"].items() if "Dashboard" not in name},
-    }
-    kept = without(kept)
-    for resource in kept["Resources"].values():
+    left_out = [name for name, resource in resources.items() if is_left_out(resource)]
+    for name in left_out:
+        del resources[name]
+    for name, resource in resources.items():
         if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = str(BUILT / resource["Properties"]["CodeUri"])
+            resource["Properties"]["CodeUri"] = str(BUILT / name)
     # Else the functions would look for AWS itself.
-    kept["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = CLOUD.endpoint
-    return kept
+    template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = CLOUD.endpoint
+    text = json.dumps(template)
+    for name in left_out:
+        reference = STACK.reference(name)
+        text = text.replace(json.dumps({"Ref": name}), json.dumps(reference)).replace(f"${{{name}}}", reference)
+        if f"${{{name}.Arn}}" in text:
+            text = text.replace(f"${{{name}.Arn}}", STACK.arn(name))
+    return text
 
 
-class Deployed(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        if not (BUILT / "template.yaml").is_file():
-            raise AssertionError("nothing is built: `make build`")
-        directory = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(directory.cleanup)
-        template = Path(directory.name) / "template.json"
-        template.write_text(json.dumps(fit_for_ministack(yaml_parse((BUILT / "template.yaml").read_text()))))
+def deploy():
+    with tempfile.TemporaryDirectory() as directory:
+        template = Path(directory) / "template.json"
+        template.write_text(fit_for_ministack(yaml_parse((BUILT / "template.yaml").read_text())))
         command = [
             TOOLS / "sam" / "bin" / "sam", "deploy", "--template-file", template, "--stack-name", NAME, "--resolve-s3",
             "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--region", REGION, "--parameter-overrides",
             *(f"{name}={value}" for name, value in PARAMETERS.items()),
         ]  # fmt: skip
         run = subprocess.run(
-            command, cwd=directory.name, env=CLOUD.environment, capture_output=True, text=True, timeout=300, check=False
+            command, cwd=directory, env=CLOUD.environment, capture_output=True, text=True, timeout=300, check=False
         )
-        if run.returncode:
-            raise AssertionError(f"{run.stdout[-3000:]}\n{run.stderr[-3000:]}\n{CLOUD.log[-2000:]}")
+    if run.returncode:
+        raise AssertionError(f"{run.stdout[-3000:]}\n{run.stderr[-3000:]}\n{CLOUD.log[-2000:]}")
+
+
+class Deployed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        deploy()
 
     def messages(self, function):
         logs = CLOUD.client("logs")
-        try:
-            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{NAME}-{function}")["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            return []
-        return [event["message"] for event in events]
+        return [
+            event["message"]
+            for event in logs.filter_log_events(logGroupName=f"/aws/lambda/{NAME}-{function}")["events"]
+        ]
+
+    def values(self, metric):
+        """What the group's metric has been so far."""
+        query = {
+            "Id": "values",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "JibriAutoscaler",
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "AutoScalingGroupName", "Value": NAME}],
+                },
+                "Period": 60,
+                "Stat": "Maximum",
+            },
+        }
+        (found,) = CLOUD.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[query], StartTime="2000-01-01T00:00:00Z", EndTime="2100-01-01T00:00:00Z"
+        )["MetricDataResults"]
+        return set(found["Values"])
 
     def test_what_is_built_is_the_template(self):
         built, source = (yaml_parse((folder / "template.yaml").read_text()) for folder in (BUILT, ROOT))
-        for part in ("Parameters", "Conditions", "Mappings", "Outputs"):
-            self.assertEqual(built[part], source[part], f"{part} are of an older build: `make build`")
+        for resource in [*built["Resources"].values(), *source["Resources"].values()]:
+            # The build's own.
+            resource.pop("Metadata", None)
+            if resource["Type"] == "AWS::Serverless::Function":
+                resource["Properties"].pop("CodeUri", None)
+        for part, expected in source.items():
+            with self.subTest(part):
+                self.assertEqual(built[part], expected, "the build is older: `make build`")
 
     def test_the_stack_is_complete(self):
-        (stack,) = CLOUD.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+        cloudformation = CLOUD.client("cloudformation")
+        (stack,) = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
         self.assertEqual(stack["StackStatus"], "CREATE_COMPLETE")
-        (group,) = CLOUD.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[NAME])[
-            "AutoScalingGroups"
-        ]
-        self.assertEqual((group["MinSize"], group["MaxSize"]), (0, 20))
+        made = cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]
+        expected = {name for name, resource in STACK.resources.items() if not is_left_out(resource)}
+        self.assertEqual({resource["LogicalResourceId"] for resource in made}, expected)
 
-    def test_every_function_runs_by_its_schedule(self):
-        for function in FUNCTIONS:
-            with self.subTest(function):
-                # The runtime's own line of an invocation that has ended.
-                CLOUD.eventually(
-                    f"{function} ends an invocation",
-                    lambda function=function: any("REPORT RequestId" in line for line in self.messages(function)),
-                )
+    # Nobody but the schedules invokes these: an event's drain publishes nothing.
 
-    def test_what_a_function_says_of_the_pool_is_a_metric(self):
-        def names():
-            return {metric["MetricName"] for metric in CLOUD.client("cloudwatch").list_metrics()["Metrics"]}
+    def test_availability_runs_by_its_schedule(self):
+        CLOUD.eventually("SignalLost is published", lambda: self.values("SignalLost"))
+        self.assertEqual(self.values("SignalLost"), {1})
+        self.assertEqual(self.values("AvailableJibris"), set(), "without Jicofo nobody knows")
 
-        CLOUD.eventually("availability and drain publish", lambda: {"SignalLost", "DrainsUnderWay"} <= names())
-        # Jicofo is not there: the pool is not said to be empty.
-        self.assertNotIn("AvailableJibris", names())
+    def test_the_drain_runs_by_its_schedule(self):
+        CLOUD.eventually("DrainsUnderWay is published", lambda: self.values("DrainsUnderWay"))
+        self.assertEqual(self.values("DrainsUnderWay"), {0})
 
-    def test_the_drain_takes_a_lifecycle_event(self):
-        # Nobody but AWS may put an event of its own on the bus, here neither: the rule itself is tried below.
-        event = (ROOT / "events" / "drain-lifecycle.json").read_text()
-        answer = CLOUD.client("lambda").invoke(FunctionName=f"{NAME}-drain", Payload=event)
+    def test_scale_in_runs_by_its_schedule(self):
+        problem = "no signal from Jicofo: GET http://127.0.0.1:9/stats"
+        CLOUD.eventually(
+            "scale_in says what is wrong", lambda: any(problem in message for message in self.messages("scale-in"))
+        )
+
+    def test_a_lifecycle_event_finds_its_way_to_the_drain(self):
+        # Nobody but AWS may put an event of its own on the bus, here neither. So: rule, target, permission, function.
+        events, functions = CLOUD.client("events"), CLOUD.client("lambda")
+        (rule,) = events.list_rules()["Rules"]
+        answer = events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(EVENT))
+        self.assertTrue(answer["Result"])
+        (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        drain = functions.get_function(FunctionName=target["Arn"])["Configuration"]["FunctionName"]
+        self.assertEqual(drain, f"{NAME}-drain")
+        (grant,) = json.loads(functions.get_policy(FunctionName=drain)["Policy"])["Statement"]
+        self.assertEqual(grant["Principal"], {"Service": "events.amazonaws.com"})
+        self.assertEqual(list(grant["Condition"].values()), [{"AWS:SourceArn": rule["Arn"]}])
+        answer = functions.invoke(FunctionName=drain, Payload=json.dumps(EVENT))
         self.assertNotIn("FunctionError", answer, answer["Payload"].read())
-        refused = CLOUD.client("lambda").invoke(FunctionName=f"{NAME}-drain", Payload=event.replace('"jibri"', '"jvb"'))
-        self.assertIn("expected group", refused["Payload"].read().decode())
+
+    def test_the_drain_refuses_what_is_not_its_own(self):
+        event = {**EVENT, "detail": {**EVENT["detail"], "AutoScalingGroupName": "jvb"}}
+        answer = CLOUD.client("lambda").invoke(FunctionName=f"{NAME}-drain", Payload=json.dumps(event))
+        self.assertIn("expected group", answer["Payload"].read().decode())
+
+
+class LeftOut(unittest.TestCase):
+    def test_ministack_still_refuses_it(self):
+        cloudformation = CLOUD.client("cloudformation")
+        for kind, reason in LEFT_OUT.items():
+            with self.subTest(kind):
+                name, resource = next(
+                    (name, resource)
+                    for name, resource in STACK.resources.items()
+                    if resource["Type"] == kind and is_left_out(resource)
+                )
+                alone = json.dumps({"Resources": {name: {**resource, "Condition": None, "DependsOn": []}}})
+                self.assertRegex(self.failure(cloudformation, name, alone), reason)
+
+    def failure(self, cloudformation, name, template):
+        try:
+            cloudformation.create_stack(StackName=name, TemplateBody=template)
+        except cloudformation.exceptions.ClientError as refusal:
+            return str(refusal)
+
+        def ended():
+            (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+            return stack["StackStatus"] if not stack["StackStatus"].endswith("IN_PROGRESS") else None
+
+        CLOUD.eventually(f"the stack {name} ends", ended)
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        return " ".join(event.get("ResourceStatusReason", "") for event in events)
 
 
 class LifecycleRule(unittest.TestCase):
     def setUp(self):
         (rule,) = STACK.of_type("AWS::Events::Rule").values()
         self.pattern = json.dumps(rule["EventPattern"])
-        self.event = json.loads((ROOT / "events" / "drain-lifecycle.json").read_text())
 
-    def matches(self, **detail):
-        event = {**self.event, "detail": {**self.event["detail"], **detail}}
+    def matches(self, detail=None, **envelope):
+        event = {**EVENT, **envelope, "detail": {**EVENT["detail"], **(detail or {})}}
         answer = CLOUD.client("events").test_event_pattern(EventPattern=self.pattern, Event=json.dumps(event))
         return answer["Result"]
 
@@ -161,20 +223,26 @@ class LifecycleRule(unittest.TestCase):
         self.assertTrue(self.matches())
 
     def test_one_that_leaves_the_warm_pool(self):
-        self.assertTrue(self.matches(Origin="WarmPool"))
+        self.assertTrue(self.matches({"Origin": "WarmPool"}))
+
+    def test_one_that_returns_to_the_warm_pool(self):
+        self.assertTrue(self.matches({"Destination": "WarmPool"}))
 
     def test_neither_another_group_nor_another_hook(self):
-        self.assertFalse(self.matches(AutoScalingGroupName="jvb"))
-        self.assertFalse(self.matches(AutoScalingGroupName="jibri-2"))
-        self.assertFalse(self.matches(LifecycleHookName="other"))
+        for detail in ("AutoScalingGroupName", "LifecycleHookName"):
+            for name in ("jvb", "jibri-2", "JIBRI", "jibri-drain-2"):
+                with self.subTest(detail, name=name):
+                    self.assertFalse(self.matches({detail: name}))
 
     def test_no_launch(self):
-        self.event["detail-type"] = "EC2 Instance-launch Lifecycle Action"
-        self.assertFalse(self.matches(LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING"))
+        launch = {"LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"}
+        self.assertFalse(self.matches(launch, **{"detail-type": "EC2 Instance-launch Lifecycle Action"}))
+
+    def test_no_termination_that_has_ended(self):
+        self.assertFalse(self.matches(**{"detail-type": "EC2 Instance Terminate Successful"}))
 
     def test_no_other_source(self):
-        self.event["source"] = "aws.ec2"
-        self.assertFalse(self.matches())
+        self.assertFalse(self.matches(source="aws.ec2"))
 
 
 if __name__ == "__main__":
