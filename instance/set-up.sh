@@ -56,16 +56,16 @@ systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgra
 blkid --label "$label" >/dev/null || make_file_system
 grep -q "^LABEL=$label " "$fstab" || echo "LABEL=$label $root/storage ext4 defaults,nofail 0 2" >>"$fstab"
 mountpoint -q storage || mount storage
-# Jibri has a user of its own in its container, and the drain uploads as root.
+# Jibri's image runs, and uploads, as a user of its own, and refuses to start unless it can write to the volume itself.
 mkdir -p storage/recordings storage/failed
-chmod 0777 storage/recordings storage/failed
+chmod 0777 storage storage/recordings storage/failed
 
 install -m 0755 finalize.sh config/finalize.sh
 install -m 0644 .env config/finalize.env
 chmod 0755 start.sh
 
 if ! docker compose version >/dev/null 2>&1; then
-  dpkg --configure -a # In case an installation was interrupted.
+  retry dpkg --configure -a # In case an installation was interrupted.
   retry apt-get update -q
   DEBIAN_FRONTEND=noninteractive retry apt-get install -q --yes docker.io docker-compose-v2
 fi

@@ -48,8 +48,9 @@ known = {one["Name"]: one["Value"] for one in answer.get("Parameters", [])}
 for variable, name in zip(sys.argv[1::2], sys.argv[2::2]):
     if name not in known:
         sys.exit(f"start: SSM does not give out the parameter {name}: " + answer.get("__type", "there is none"))
-    if set(known[name]) & set("\r\n\x27") or not known[name]:
-        sys.exit(f"start: the password in the parameter {name} is empty, or has a single quote or a line break")
+    if set(known[name]) & set("\r\n\x27") or known[name][-1:] in ("", "\\"):
+        sys.exit(f"start: the password in the parameter {name} is empty, ends with a backslash, "
+                 "or has a single quote or a line break")
     print(f"{variable}=\x27{known[name]}\x27")' \
       JIBRI_XMPP_PASSWORD "$XMPP_PASSWORD_PARAMETER" JIBRI_RECORDER_PASSWORD "$RECORDER_PASSWORD_PARAMETER"
 }
@@ -68,10 +69,14 @@ leave_if_draining
 
 JIBRI_INSTANCE_ID=$(metadata meta-data/instance-id)
 export JIBRI_INSTANCE_ID
-mkdir -p "${JIBRI_SECRETS_FILE%/*}"
-passwords >"$JIBRI_SECRETS_FILE.new"
-mv "$JIBRI_SECRETS_FILE.new" "$JIBRI_SECRETS_FILE"
-docker compose --project-directory "$root" up --detach
+# One that runs may record, and compose would replace it for a new password or setting.
+running=$(docker compose --project-directory "$root" ps --quiet --status running jibri)
+if [[ -z $running ]]; then
+  mkdir -p "${JIBRI_SECRETS_FILE%/*}"
+  passwords >"$JIBRI_SECRETS_FILE.new"
+  mv "$JIBRI_SECRETS_FILE.new" "$JIBRI_SECRETS_FILE"
+  docker compose --project-directory "$root" up --detach
+fi
 for ((tries = 0; tries < 60; tries++)); do
   if curl --silent --fail --max-time 5 --noproxy '*' --output /dev/null "$health_url"; then
     log "Jibri runs as $JIBRI_INSTANCE_ID"

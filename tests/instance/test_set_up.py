@@ -33,7 +33,8 @@ class SetUp(Instance):
         "blkid": BLKID,
         "mkfs.ext4": 'touch "$JIBRI_ROOT/../formatted"',
         "mountpoint": '[[ -e $JIBRI_ROOT/../mounted ]]',
-        "mount": 'touch "$JIBRI_ROOT/../mounted"',
+        # The root of a new file system belongs to root alone.
+        "mount": 'touch "$JIBRI_ROOT/../mounted"; chmod 0755 "$JIBRI_ROOT/storage"',
         "systemctl": "",
         "sleep": "",
         "dpkg": "",
@@ -63,22 +64,15 @@ class SetUp(Instance):
         self.set_up()
         self.assertEqual(self.called("mkfs"), ["mkfs.ext4 -q -L jibri-storage /dev/nvme2n1"])
         self.assertEqual(self.called("mount "), ["mount storage"])
-        self.assertIn(f"LABEL=jibri-storage {self.root}/storage ext4", self.fstab.read_text())
+        # Without nofail a lost volume would leave a system that Systems Manager cannot reach.
+        self.assertIn(f"LABEL=jibri-storage {self.root}/storage ext4 defaults,nofail 0 2\n", self.fstab.read_text())
         self.assertEqual(self.called("docker pull"), [f"docker pull --quiet {SETTINGS['JIBRI_IMAGE']}"])
-        unit = (self.root.parent / UNIT).read_text()
-        self.assertIn(f"ExecStart={self.root}/start.sh\n", unit)
-        self.assertIn("Restart=on-failure\n", unit)
-        self.assertIn(f"RequiresMountsFor={self.root}/storage\n", unit)
-        self.assertNotIn("ExecStop", unit)
         systemctl = [call.removeprefix("systemctl ") for call in self.called("systemctl")]
         self.assertEqual(systemctl[-3:], ["daemon-reload", "enable jibri.service", "start --no-block jibri.service"])
 
     def test_what_the_drain_and_the_upload_need_is_there(self):
         self.set_up()
         self.assertTrue((self.root / "state").is_dir())
-        for name in ("recordings", "failed"):
-            # For Jibri's user in its container, and for root.
-            self.assertEqual(stat.S_IMODE((self.root / "storage" / name).stat().st_mode), 0o777)
         self.assertTrue((self.root / "config" / "finalize.sh").stat().st_mode & stat.S_IXOTH)
         self.assertTrue((self.root / "start.sh").stat().st_mode & stat.S_IXUSR)
         self.assertEqual((self.root / "config" / "finalize.env").read_text(), (self.root / ".env").read_text())
@@ -100,6 +94,33 @@ class SetUp(Instance):
         self.assertEqual(self.calls[before:].count("dpkg --configure -a"), 1)
         self.assertEqual(len(self.called("mkfs")), 1)
         self.assertEqual(len(self.called("systemctl start")), 1)
+
+    def test_the_user_of_the_container_can_write_to_the_volume(self):
+        self.set_up()
+        for name in ("storage", "storage/recordings", "storage/failed"):
+            self.assertEqual(stat.S_IMODE((self.root / name).stat().st_mode), 0o777, name)
+
+    def test_a_system_without_updates_will_do(self):
+        self.program("systemctl", '[[ "$1" != disable ]]')
+        self.assertIn("no updates to turn off", self.set_up().stderr)
+
+    def test_each_boot_starts_jibri_once_and_tries_until_it_runs(self):
+        self.set_up()
+        unit = (self.root.parent / UNIT).read_text().splitlines()
+        for line in (
+            f"ExecStart={self.root}/start.sh",
+            "Type=oneshot",
+            "RemainAfterExit=yes",
+            "Restart=on-failure",
+            "RestartSec=15",
+            "StartLimitIntervalSec=0",
+            "After=docker.service network-online.target",
+            "Wants=network-online.target",
+            f"RequiresMountsFor={self.root}/storage",
+            "WantedBy=multi-user.target",
+        ):
+            self.assertIn(line, unit)
+        self.assertFalse([line for line in unit if line.startswith("ExecStop")], "it would cut a recording")
 
     def test_the_state_directory_comes_first(self):
         self.program("systemctl", '[[ -d $JIBRI_ROOT/state ]] || touch "$JIBRI_ROOT/../late"')
@@ -141,14 +162,15 @@ class SetUp(Instance):
         self.assertEqual(self.called("apt-get") + self.called("docker pull"), [])
 
     def test_the_network_may_come_late(self):
-        for program, first in (("apt-get", "update"), ("docker", "pull")):
-            body = self.programs[program]
-            fails = f'[[ "$1" != {first} || $(grep -c "^{program} {first}" "{self.log}") -gt 2 ]] || exit 1\n'
-            self.program(program, fails + body)
+        for program, late in (("dpkg", "--configure"), ("apt-get", "update|install"), ("docker", "pull")):
+            fails = f'[[ ! "$1" =~ ^({late})$ || $(grep -c "^{program} $1" "{self.log}") -gt 2 ]] || exit 1\n'
+            self.program(program, fails + self.programs[program])
         run = self.set_up()
+        self.assertEqual(len(self.called("dpkg")), 3)
         self.assertEqual(len(self.called("apt-get update")), 3)
+        self.assertEqual(len(self.called("apt-get install")), 3)
         self.assertEqual(len(self.called("docker pull")), 3)
-        self.assertEqual(run.stderr.count("trying again"), 4)
+        self.assertEqual(run.stderr.count("trying again"), 8)
 
     def test_without_network_it_gives_up_and_starts_nothing(self):
         self.program("apt-get", "exit 100")

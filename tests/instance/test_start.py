@@ -14,7 +14,8 @@ COMPOSE_UP = "docker compose --project-directory {root} up --detach"
 class Start(Instance):
     # What Jibri would be given: compose itself reads the secrets from the file.
     programs = {
-        "docker": 'echo "$JIBRI_INSTANCE_ID" >"$JIBRI_ROOT/started-as"\n'
+        "docker": '[[ "$*" != *" ps "* ]] || { cat "$JIBRI_ROOT/running" 2>/dev/null; exit "${PS_EXIT_CODE:-0}"; }\n'
+        'echo "$JIBRI_INSTANCE_ID" >"$JIBRI_ROOT/started-as"\n'
         'flock --nonblock "$JIBRI_ROOT/state/start.lock" true || touch "$JIBRI_ROOT/locked"\n',
         "sleep": 'exec /bin/sleep 0.05',
     }
@@ -113,17 +114,29 @@ class Start(Instance):
         self.services.refuses = "AccessDeniedException"
         self.assert_not_started(self.run_script("start.sh"), 1, "/jibri/xmpp-password: AccessDeniedException")
 
+    def test_a_missing_role_is_named(self):
+        metadata = self.services.metadata
+        self.services.metadata = lambda path: (404, "") if "iam/" in path else metadata(path)
+        self.assert_not_started(self.run_script("start.sh"), 1, "the instance role's credentials cannot be read")
+
     def test_a_password_that_compose_would_misread_is_refused(self):
-        for password in ("it's", "two\nlines", ""):
+        for password in ("it's", "two\nlines", "", "ends\\"):
             with self.subTest(password=password):
                 self.services.passwords["/jibri/xmpp-password"] = password
                 run = self.run_script("start.sh")
-                self.assert_not_started(run, 1, "empty, or has a single quote or a line break")
+                self.assert_not_started(run, 1, "empty, ends with a backslash, or has a single quote or a line break")
                 self.assertFalse(self.secrets.exists())
 
-    def test_a_second_start_changes_nothing(self):
-        self.assertEqual([self.run_script("start.sh").returncode for _ in range(2)], [0, 0])
-        self.assertEqual(len(self.started()), 2, "compose itself sees that it runs already")
+    def test_a_jibri_that_runs_is_left_alone(self):
+        (self.root / "running").write_text("0123456789ab\n")
+        self.services.passwords["/jibri/xmpp-password"] = "rotated"
+        run = self.run_script("start.sh")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.started(), [], "compose would replace it, in the middle of a recording")
+
+    def test_without_knowing_what_runs_nothing_is_started(self):
+        run = self.run_script("start.sh", PS_EXIT_CODE="1")
+        self.assertEqual((run.returncode, self.started()), (1, []))
 
 
 class Compose(unittest.TestCase):
@@ -145,6 +158,25 @@ class Compose(unittest.TestCase):
         self.assertIn('volumes: ["./config:/config", "./storage:/storage"]', self.lines)
         self.assertIn("JIBRI_RECORDING_DIR: /storage/recordings", self.lines)
         self.assertIn("JIBRI_FINALIZE_RECORDING_SCRIPT_PATH: /config/finalize.sh", self.lines)
+
+    def test_the_image_finds_what_it_insists_on(self):
+        """As in docker-jitsi-meet's jibri.yml; its config script ends without a display, or with less memory."""
+        for line in (
+            "image: ${JIBRI_IMAGE}",
+            "read_only: true",
+            'tmpfs: ["/run:exec,size=256m", "/tmp:noexec,size=256m"]',
+            "shm_size: 2gb",
+            'DISPLAY: ":0"',
+            "- path: ./.env",
+        ):
+            self.assertIn(line, self.lines)
+
+    def test_its_log_cannot_fill_the_disk(self):
+        self.assertIn('options: {max-size: 20m, max-file: "5"}', self.lines)
+
+    def test_its_container_has_the_name_that_the_guide_says(self):
+        self.assertIn("docker exec jibri-jibri-1 ", (REPOSITORY / "docs" / "deploying.md").read_text())
+        self.assertEqual(self.lines[1:4], ["name: jibri", "services:", "jibri:"])
 
     def test_an_upload_needs_no_password(self):
         secrets = self.lines.index("- path: ${JIBRI_SECRETS_FILE:-/run/jibri/secrets.env}")
