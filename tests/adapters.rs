@@ -87,7 +87,7 @@ async fn commands_tags_and_protection_reach_a_fleet_larger_than_one_call_takes()
     assert_eq!(setup.calls("autoscaling:SetInstanceProtection").len(), 3);
 
     // One that is gone keeps no other from its command and its tag.
-    fleet.insert(7, InstanceId::new("i-0deadbeef"));
+    fleet.insert(7, InstanceId::new("i-0deadbeef00000000"));
     setup.writer.send_command(Document::Check, &fleet).await.expect("sent");
     setup.writer.tag(&fleet, tags::STATE, "idle 2026-01-05T09:00:00Z").await.expect("tagged");
     setup

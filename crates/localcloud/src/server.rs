@@ -1,5 +1,6 @@
 //! The one listener of AWS: tells the services apart, and speaks to each caller in its service's protocol.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +15,8 @@ use crate::call_log::ApiCall;
 use crate::lambda::{self, Lambda};
 use crate::state::State;
 use crate::throttle::TokenBucket;
-use crate::wire::{self, Operation, Parameters, Xml, refused};
+use crate::wire::protocol::{Protocol, ec2_answer, fault, query_answer};
+use crate::wire::{self, Operation, Parameters, refused};
 
 /// The largest request: CloudWatch's limit is 1 MB.
 const BODY_LIMIT_BYTES: usize = 1_048_576;
@@ -23,7 +25,7 @@ const BODY_LIMIT_BYTES: usize = 1_048_576;
 pub(crate) struct AwsServer {
     pub(crate) state: Arc<State>,
     pub(crate) lambda: Arc<Lambda>,
-    buckets: [TokenBucket; 6],
+    buckets: [TokenBucket; 4],
 }
 
 impl AwsServer {
@@ -41,30 +43,38 @@ impl AwsServer {
     }
 }
 
-/// A service, and with it a protocol.
+/// A caller without credentials.
+const ANONYMOUS: &str = "anonymous";
+
+/// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     AutoScaling,
     Ec2,
     Ssm,
     CloudWatch,
-    /// CloudWatch in awsJson 1.0, as boto3 speaks to it.
-    CloudWatchJson,
-    /// CloudWatch in awsQuery, as a shell script speaks to it.
-    CloudWatchQuery,
 }
 
 /// A request, as far as it can be read without knowing the action.
 struct Request {
     service: Service,
+    protocol: Protocol,
     action: String,
     parameters: Parameters,
 }
 
 const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
-/// The two services that are told by `X-Amz-Target`.
-const TARGETS: [(&str, Service); 2] =
-    [("AmazonSSM", Service::Ssm), ("GraniteServiceVersion20100801", Service::CloudWatchJson)];
+/// What is told by `X-Amz-Target`.
+const TARGETS: [(&str, Service, Protocol); 2] = [
+    ("AmazonSSM", Service::Ssm, Protocol::Json("1.1")),
+    ("GraniteServiceVersion20100801", Service::CloudWatch, Protocol::Json("1.0")),
+];
+/// What is told by `Version`.
+const VERSIONS: [(&str, Service, Protocol); 3] = [
+    ("2011-01-01", Service::AutoScaling, Protocol::Query(wire::autoscaling::NAMESPACE)),
+    ("2016-11-15", Service::Ec2, Protocol::Ec2Query(wire::ec2::NAMESPACE)),
+    ("2010-08-01", Service::CloudWatch, Protocol::Query(wire::cloudwatch::NAMESPACE)),
+];
 
 async fn answer(Shared(server): Shared<Arc<AwsServer>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let Some(request) = read_request(uri.path(), &headers, &body) else {
@@ -75,9 +85,10 @@ async fn answer(Shared(server): Shared<Arc<AwsServer>>, uri: Uri, headers: Heade
     let (result, call) = state.world(|world| {
         let at = world.now();
         let mut operation = Operation::new(world, state.stack.as_ref());
-        let result = match server.buckets[request.service as usize].take(at) {
-            true => perform(&mut operation, &request, &headers, &body, &request_id),
-            false => Err(throttled(request.service)),
+        let result = match caller(&headers) {
+            ANONYMOUS => Err(unsigned(request.protocol)),
+            _ if !server.buckets[request.service as usize].take(at) => Err(throttled(request.service)),
+            _ => perform(&mut operation, &request, &headers, &body, &request_id),
         };
         let outcome = match &result {
             Ok(_) => "Success",
@@ -95,8 +106,8 @@ async fn answer(Shared(server): Shared<Arc<AwsServer>>, uri: Uri, headers: Heade
     });
     state.calls.note(call);
     match result {
-        Ok(body) => request.service.success(body),
-        Err(error) => request.service.failure(&error, &request_id),
+        Ok(body) => request.protocol.success(body, &request_id),
+        Err(error) => request.failure(&error, &request_id),
     }
 }
 
@@ -104,23 +115,20 @@ fn read_request(path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Request>
     if headers.get("smithy-protocol").is_some_and(|protocol| protocol == "rpc-v2-cbor") {
         return Some(Request {
             service: Service::CloudWatch,
+            protocol: Protocol::Cbor,
             action: path.strip_prefix(CLOUDWATCH_PATH)?.to_owned(),
             parameters: Parameters::default(),
         });
     }
     if let Some(target) = headers.get("x-amz-target") {
         let (prefix, action) = target.to_str().ok()?.split_once('.')?;
-        let (_, service) = TARGETS.into_iter().find(|(known, _)| *known == prefix)?;
-        return Some(Request { service, action: action.to_owned(), parameters: Parameters::default() });
+        let (_, service, protocol) = TARGETS.into_iter().find(|(known, ..)| *known == prefix)?;
+        return Some(Request { service, protocol, action: action.to_owned(), parameters: Parameters::default() });
     }
     let parameters = Parameters::parse(body);
-    let service = match parameters.get("Version")? {
-        "2011-01-01" => Service::AutoScaling,
-        "2016-11-15" => Service::Ec2,
-        "2010-08-01" => Service::CloudWatchQuery,
-        _ => return None,
-    };
-    Some(Request { service, action: parameters.get("Action")?.to_owned(), parameters })
+    let version = parameters.get("Version")?;
+    let (_, service, protocol) = VERSIONS.into_iter().find(|(known, ..)| *known == version)?;
+    Some(Request { service, protocol, action: parameters.get("Action")?.to_owned(), parameters })
 }
 
 /// The access key id in `Authorization: AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …`.
@@ -131,7 +139,7 @@ pub(crate) fn caller(headers: &HeaderMap) -> &str {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once("Credential="))
         .and_then(|(_, credential)| credential.split('/').next())
-        .unwrap_or("anonymous")
+        .unwrap_or(ANONYMOUS)
 }
 
 fn perform(
@@ -144,49 +152,81 @@ fn perform(
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(refused("SerializationException", "compressed requests are not understood here"));
     }
-    let action = request.action.as_str();
-    match request.service {
+    let Request { service, protocol, action, parameters } = request;
+    match service {
         Service::AutoScaling => {
-            let result = wire::autoscaling::perform(operation, action, &request.parameters)?;
-            let result = Xml::build(|xml| xml.element(&format!("{action}Result"), |xml| xml.raw(&result)));
-            Ok(query_answer(wire::autoscaling::NAMESPACE, action, &result, request_id).into_bytes())
+            let result = wire::autoscaling::perform(operation, action, parameters)?;
+            Ok(query_answer(wire::autoscaling::NAMESPACE, action, result.as_deref(), request_id).into_bytes())
         }
         Service::Ec2 => {
-            let result = wire::ec2::perform(operation, action, &request.parameters)?;
-            Ok(ec2_answer(action, &result, request_id).into_bytes())
+            let result = wire::ec2::perform(operation, action, parameters)?;
+            Ok(ec2_answer(wire::ec2::NAMESPACE, action, &result, request_id).into_bytes())
         }
         Service::Ssm => {
-            let input =
-                serde_json::from_slice(body).map_err(|error| refused("SerializationException", error.to_string()))?;
+            let input = serde_json::from_slice(body).map_err(not_understood)?;
             Ok(wire::ssm::perform(operation, action, &input)?.to_string().into_bytes())
         }
         Service::CloudWatch => {
-            let input =
-                ciborium::from_reader(body).map_err(|error| refused("SerializationException", error.to_string()))?;
-            Ok(to_cbor(&wire::cloudwatch::perform(operation, action, &input)?))
-        }
-        Service::CloudWatchJson => {
-            let input: serde_json::Value =
-                serde_json::from_slice(body).map_err(|error| refused("SerializationException", error.to_string()))?;
-            wire::cloudwatch::perform(operation, action, &wire::cloudwatch::from_json(&input))?;
-            Ok(b"{}".to_vec())
-        }
-        Service::CloudWatchQuery => {
-            wire::cloudwatch::perform(operation, action, &wire::cloudwatch::from_query(&request.parameters))?;
-            Ok(query_answer(wire::cloudwatch::NAMESPACE, action, "", request_id).into_bytes())
+            let input = match protocol {
+                Protocol::Json(_) => {
+                    wire::cloudwatch::from_json(&serde_json::from_slice(body).map_err(not_understood)?)
+                }
+                Protocol::Cbor => ciborium::from_reader(body).map_err(not_understood)?,
+                Protocol::Query(_) | Protocol::Ec2Query(_) => wire::cloudwatch::from_query(parameters),
+            };
+            wire::cloudwatch::perform(operation, action, &input)?;
+            Ok(match protocol {
+                Protocol::Json(_) => b"{}".to_vec(),
+                // No output, no body: https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html#responses
+                Protocol::Cbor => Vec::new(),
+                Protocol::Query(namespace) | Protocol::Ec2Query(namespace) => {
+                    query_answer(namespace, action, None, request_id).into_bytes()
+                }
+            })
         }
     }
+}
+
+fn not_understood(error: impl Display) -> AwsError {
+    refused("SerializationException", error.to_string())
 }
 
 /// The code by which each service tells that it is called too often.
 fn throttled(service: Service) -> AwsError {
     let (code, http_status) = match service {
-        Service::AutoScaling => ("Throttling", 400),
+        Service::AutoScaling | Service::CloudWatch => ("Throttling", 400),
         Service::Ec2 => ("RequestLimitExceeded", 503),
-        Service::CloudWatchQuery => ("Throttling", 400),
-        Service::Ssm | Service::CloudWatch | Service::CloudWatchJson => ("ThrottlingException", 400),
+        Service::Ssm => ("ThrottlingException", 400),
     };
     AwsError { code, message: "Rate exceeded".to_owned(), http_status }
+}
+
+/// A request without credentials.
+fn unsigned(protocol: Protocol) -> AwsError {
+    let (code, http_status) = match protocol {
+        Protocol::Query(_) | Protocol::Ec2Query(_) => ("MissingAuthenticationToken", 403),
+        Protocol::Json(_) | Protocol::Cbor => ("MissingAuthenticationTokenException", 400),
+    };
+    AwsError { code, message: "Request is missing Authentication Token".to_owned(), http_status }
+}
+
+impl Request {
+    fn failure(&self, error: &AwsError, request_id: &str) -> Response {
+        if self.service != Service::CloudWatch {
+            let message_member = wire::ssm::message_member(error.code);
+            return self.protocol.failure(error, error.code, message_member, request_id);
+        }
+        let shape = wire::cloudwatch::shape(error.code);
+        let mut response = self.protocol.failure(error, shape, "message", request_id);
+        // The code that clients of the query protocol know goes along in a header:
+        // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+        if let (Protocol::Json(_) | Protocol::Cbor, Ok(value)) =
+            (self.protocol, format!("{};{}", error.code, fault(error)).parse())
+        {
+            response.headers_mut().insert("x-amzn-query-error", value);
+        }
+        response
+    }
 }
 
 impl Service {
@@ -195,106 +235,7 @@ impl Service {
             Service::AutoScaling => "autoscaling",
             Service::Ec2 => "ec2",
             Service::Ssm => "ssm",
-            Service::CloudWatch | Service::CloudWatchJson | Service::CloudWatchQuery => "cloudwatch",
+            Service::CloudWatch => "cloudwatch",
         }
     }
-
-    fn success(self, body: Vec<u8>) -> Response {
-        self.respond(StatusCode::OK, body)
-    }
-
-    fn failure(self, error: &AwsError, request_id: &str) -> Response {
-        let body = match self {
-            Service::AutoScaling => query_error(wire::autoscaling::NAMESPACE, error, request_id).into_bytes(),
-            Service::CloudWatchQuery => {
-                let code = wire::cloudwatch::query_code(error.code).unwrap_or(error.code);
-                let error = AwsError { code, ..error.clone() };
-                query_error(wire::cloudwatch::NAMESPACE, &error, request_id).into_bytes()
-            }
-            Service::Ec2 => ec2_error(error, request_id).into_bytes(),
-            Service::Ssm | Service::CloudWatchJson => {
-                serde_json::json!({"__type": error.code, "message": error.message}).to_string().into_bytes()
-            }
-            Service::CloudWatch => {
-                let text = |text: &str| ciborium::Value::Text(text.to_owned());
-                let shape = format!("com.amazonaws.cloudwatch#{}", error.code);
-                to_cbor(&ciborium::Value::Map(vec![
-                    (text("__type"), text(&shape)),
-                    (text("message"), text(&error.message)),
-                ]))
-            }
-        };
-        let status = StatusCode::from_u16(error.http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = self.respond(status, body);
-        if matches!(self, Service::CloudWatch | Service::CloudWatchJson)
-            && let Some(code) = wire::cloudwatch::query_code(error.code)
-            && let Ok(value) = format!("{code};Sender").parse()
-        {
-            response.headers_mut().insert("x-amzn-query-error", value);
-        }
-        response
-    }
-
-    fn respond(self, status: StatusCode, body: Vec<u8>) -> Response {
-        let content_type = match self {
-            Service::AutoScaling | Service::Ec2 | Service::CloudWatchQuery => "text/xml",
-            Service::Ssm => "application/x-amz-json-1.1",
-            Service::CloudWatchJson => "application/x-amz-json-1.0",
-            Service::CloudWatch => "application/cbor",
-        };
-        let mut response = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
-        if self == Service::CloudWatch {
-            let protocol = header::HeaderValue::from_static("rpc-v2-cbor");
-            response.headers_mut().insert("smithy-protocol", protocol);
-        }
-        response
-    }
-}
-
-fn query_answer(namespace: &str, action: &str, result: &str, request_id: &str) -> String {
-    let inside = Xml::build(|xml| {
-        xml.raw(result);
-        xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
-    });
-    format!("<{action}Response xmlns=\"{namespace}\">{inside}</{action}Response>")
-}
-
-/// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#operation-error-serialization>
-fn query_error(namespace: &str, error: &AwsError, request_id: &str) -> String {
-    let inside = Xml::build(|xml| {
-        xml.element("Error", |xml| {
-            xml.text("Type", if error.http_status < 500 { "Sender" } else { "Receiver" });
-            xml.text("Code", error.code);
-            xml.text("Message", &error.message);
-        });
-        xml.text("RequestId", request_id);
-    });
-    format!("<ErrorResponse xmlns=\"{namespace}\">{inside}</ErrorResponse>")
-}
-
-fn ec2_answer(action: &str, result: &str, request_id: &str) -> String {
-    let namespace = wire::ec2::NAMESPACE;
-    format!("<{action}Response xmlns=\"{namespace}\"><requestId>{request_id}</requestId>{result}</{action}Response>")
-}
-
-/// <https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html#operation-error-serialization>
-fn ec2_error(error: &AwsError, request_id: &str) -> String {
-    let errors = Xml::build(|xml| {
-        xml.element("Response", |xml| {
-            xml.element("Errors", |xml| {
-                xml.element("Error", |xml| {
-                    xml.text("Code", error.code);
-                    xml.text("Message", &error.message);
-                });
-            });
-            xml.text("RequestID", request_id);
-        });
-    });
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>{errors}")
-}
-
-fn to_cbor(value: &ciborium::Value) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    ciborium::into_writer(value, &mut bytes).expect("a value is written to memory");
-    bytes
 }

@@ -5,7 +5,7 @@ mod support;
 use ciborium::{Value as Cbor, cbor};
 use localcloud::LocalCloud;
 use serde_json::json;
-use support::{Answer, Directory, config, eventually, http, query, ssm};
+use support::{AUTHORIZATION, Answer, Directory, config, eventually, http, query, ssm};
 
 const GROUPS: &str = "Action=DescribeAutoScalingGroups&Version=2011-01-01";
 
@@ -20,7 +20,7 @@ fn cloudwatch(cloud: &LocalCloud, action: &str, input: &Cbor) -> Answer {
     let mut body = Vec::new();
     ciborium::into_writer(input, &mut body).expect("written");
     let path = format!("/service/GraniteServiceVersion20100801/operation/{action}");
-    let headers = [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")];
+    let headers = [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor"), AUTHORIZATION];
     http(cloud.addresses().aws, "POST", &path, &headers, &body)
 }
 

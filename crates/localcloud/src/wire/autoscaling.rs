@@ -15,18 +15,23 @@ pub(crate) const NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01
 
 const VALIDATION_ERROR: &str = "ValidationError";
 
-/// Performs an action; answers what stands inside `<…Result>`.
-pub(crate) fn perform(operation: &mut Operation, action: &str, parameters: &Parameters) -> Result<String, AwsError> {
-    match action {
+/// Performs an action; answers what stands inside `<…Result>`, which is missing where an action has no output.
+pub(crate) fn perform(
+    operation: &mut Operation,
+    action: &str,
+    parameters: &Parameters,
+) -> Result<Option<String>, AwsError> {
+    let result = match action {
         "DescribeAutoScalingGroups" => describe_auto_scaling_groups(operation, parameters),
         "DescribeScalingActivities" => describe_scaling_activities(operation, parameters),
-        "SetDesiredCapacity" => set_desired_capacity(operation, parameters),
+        "SetDesiredCapacity" => return set_desired_capacity(operation, parameters).map(|()| None),
         "TerminateInstanceInAutoScalingGroup" => terminate_instance(operation, parameters),
         "SetInstanceProtection" => set_instance_protection(operation, parameters),
         "RecordLifecycleActionHeartbeat" => record_lifecycle_action_heartbeat(operation, parameters),
         "CompleteLifecycleAction" => complete_lifecycle_action(operation, parameters),
         _ => Err(refused("InvalidAction", format!("Could not find operation {action} for version 2011-01-01"))),
-    }
+    };
+    result.map(Some)
 }
 
 fn describe_auto_scaling_groups(operation: &mut Operation, parameters: &Parameters) -> Result<String, AwsError> {
@@ -65,13 +70,12 @@ fn describe_scaling_activities(operation: &mut Operation, parameters: &Parameter
     }))
 }
 
-fn set_desired_capacity(operation: &mut Operation, parameters: &Parameters) -> Result<String, AwsError> {
+fn set_desired_capacity(operation: &mut Operation, parameters: &Parameters) -> Result<(), AwsError> {
     let group = group_of(operation, parameters)?;
     let desired = required(parameters, "DesiredCapacity")?;
     let desired = desired.parse().map_err(|_| malformed("DesiredCapacity", desired))?;
     let honor_cooldown = boolean(parameters, "HonorCooldown")?.unwrap_or(false);
-    operation.world.set_desired_capacity(&group, desired, honor_cooldown)?;
-    Ok(String::new())
+    operation.world.set_desired_capacity(&group, desired, honor_cooldown)
 }
 
 fn terminate_instance(operation: &mut Operation, parameters: &Parameters) -> Result<String, AwsError> {

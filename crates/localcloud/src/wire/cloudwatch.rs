@@ -1,5 +1,5 @@
-//! Amazon CloudWatch: Smithy RPC v2 CBOR, service `GraniteServiceVersion20100801`; awsJson 1.0 and awsQuery are read as
-//! the same.
+//! Amazon CloudWatch in its three protocols: Smithy RPC v2 CBOR, awsJson 1.0 (both `GraniteServiceVersion20100801`)
+//! and awsQuery, version 2010-08-01. All are read into the same, in CBOR's terms.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>,
 //! <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
@@ -10,23 +10,23 @@ use simulator::world::{AwsError, MetricView, Milliseconds};
 use super::{Operation, Parameters, refused};
 use crate::call_log::Resource;
 
-/// The namespace of its XML, in awsQuery.
-pub(crate) const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
-
 /// Values in one `PutMetricData`.
 const METRICS_LIMIT: usize = 1_000;
 
-const INVALID_VALUE: &str = "InvalidParameterValueException";
-const MISSING_PARAMETER: &str = "MissingRequiredParameterException";
+/// The namespace of its answers in awsQuery.
+pub(crate) const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 
-/// The code by which an error was known in the older query protocol; it goes along in a header.
-///
-/// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
-pub(crate) fn query_code(code: &str) -> Option<&'static str> {
+const INVALID_VALUE: &str = "InvalidParameterValue";
+const MISSING_PARAMETER: &str = "MissingParameter";
+
+/// The name of an error's structure in the protocols that came after awsQuery; there its code was the name.
+pub(crate) fn shape(code: &'static str) -> &'static str {
     match code {
-        INVALID_VALUE => Some("InvalidParameterValue"),
-        MISSING_PARAMETER => Some("MissingParameter"),
-        _ => None,
+        INVALID_VALUE => "InvalidParameterValueException",
+        MISSING_PARAMETER => "MissingRequiredParameterException",
+        "InvalidAction" => "UnknownOperationException",
+        "Throttling" => "ThrottlingException",
+        other => other,
     }
 }
 
@@ -52,39 +52,45 @@ pub(crate) fn from_json(value: &serde_json::Value) -> Value {
     }
 }
 
-/// What awsQuery says of metrics, in CBOR's terms; what is no number or moment stays a text, and is refused as such.
+/// What awsQuery says, in CBOR's terms.
 pub(crate) fn from_query(parameters: &Parameters) -> Value {
-    let text = |text: &str| Value::Text(text.to_owned());
-    let datum = |datum: Parameters| {
-        let names = ["MetricName", "Value", "Timestamp"];
-        let members = names.iter().filter_map(|&name| {
-            let value = datum.get(name)?;
-            let read = match name {
-                "Value" => value.parse().ok().map(Value::Float),
-                "Timestamp" => value
-                    .parse::<jiff::Timestamp>()
-                    .ok()
-                    .map(|moment| Value::Tag(1, Box::new(Value::Integer(moment.as_second().into())))),
-                _ => None,
-            };
-            Some((text(name), read.unwrap_or_else(|| text(value))))
-        });
-        Value::Map(members.collect())
-    };
-    let data = parameters.structures("MetricData.member.").into_iter().map(datum).collect();
-    let namespace = parameters.get("Namespace").map(|namespace| (text("Namespace"), text(namespace)));
-    Value::Map(namespace.into_iter().chain([(text("MetricData"), Value::Array(data))]).collect())
+    let mut input = texts(parameters, &["Namespace"]);
+    let data = parameters.structures("MetricData.member.");
+    input.push((Value::Text("MetricData".into()), Value::Array(data.iter().map(datum_from_query).collect())));
+    Value::Map(input)
 }
 
-/// Performs an action.
-pub(crate) fn perform(operation: &mut Operation, action: &str, input: &Value) -> Result<Value, AwsError> {
+fn datum_from_query(datum: &Parameters) -> Value {
+    let mut members = texts(datum, &["MetricName", "Unit"]);
+    let mut add = |name: &str, value: Value| members.push((Value::Text(name.into()), value));
+    if let Some(value) = datum.get("Value") {
+        add("Value", value.parse().map_or_else(|_| Value::Text(value.into()), Value::Float));
+    }
+    if let Some(moment) = datum.get("Timestamp") {
+        let seconds = moment.parse::<jiff::Timestamp>().map(|moment| Value::Float(moment.as_duration().as_secs_f64()));
+        add("Timestamp", seconds.map_or(Value::Null, |seconds| Value::Tag(1, Box::new(seconds))));
+    }
+    let dimensions = datum.structures("Dimensions.member.");
+    let dimensions = dimensions.iter().map(|dimension| Value::Map(texts(dimension, &["Name", "Value"])));
+    add("Dimensions", Value::Array(dimensions.collect()));
+    Value::Map(members)
+}
+
+/// The members that are there, as text.
+fn texts(parameters: &Parameters, names: &[&str]) -> Vec<(Value, Value)> {
+    let members = names.iter().filter_map(|name| Some((*name, parameters.get(name)?)));
+    members.map(|(name, value)| (Value::Text(name.into()), Value::Text(value.into()))).collect()
+}
+
+/// Performs an action; none has an output.
+pub(crate) fn perform(operation: &mut Operation, action: &str, input: &Value) -> Result<(), AwsError> {
     match action {
         "PutMetricData" => put_metric_data(operation, input),
-        _ => Err(refused("UnknownOperationException", format!("The operation {action} is not known."))),
+        _ => Err(refused("InvalidAction", format!("Could not find operation {action} for version 2010-08-01"))),
     }
 }
 
-fn put_metric_data(operation: &mut Operation, input: &Value) -> Result<Value, AwsError> {
+fn put_metric_data(operation: &mut Operation, input: &Value) -> Result<(), AwsError> {
     operation.on(Resource::any());
     let namespace = member(input, "Namespace")
         .and_then(Value::as_text)
@@ -102,8 +108,7 @@ fn put_metric_data(operation: &mut Operation, input: &Value) -> Result<Value, Aw
     }
     let now = operation.world.now();
     let metrics = data.iter().map(|datum| read_datum(namespace, datum, now)).collect::<Result<Vec<_>, _>>()?;
-    operation.world.put_metric_data(&metrics)?;
-    Ok(Value::Map(Vec::new()))
+    operation.world.put_metric_data(&metrics)
 }
 
 fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<MetricView, AwsError> {
@@ -119,6 +124,14 @@ fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<Metri
             format!("The value {value} of {name} is a special value, which is not supported."),
         ));
     }
+    if let Some(unit) = member(datum, "Unit").filter(|unit| !unit.as_text().is_some_and(is_unit)) {
+        return Err(refused(INVALID_VALUE, format!("{name}: {unit:?} is not a Unit")));
+    }
+    let dimensions = member(datum, "Dimensions").and_then(Value::as_array);
+    let is_complete = |dimension| ["Name", "Value"].iter().all(|part| member(dimension, part).is_some());
+    if !dimensions.into_iter().flatten().all(is_complete) {
+        return Err(refused(MISSING_PARAMETER, format!("{name}: each of the Dimensions requires a Name and a Value.")));
+    }
     let at = match member(datum, "Timestamp") {
         None => now,
         Some(timestamp) => read_timestamp(timestamp).ok_or_else(|| {
@@ -126,6 +139,25 @@ fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<Metri
         })?,
     };
     Ok(MetricView { namespace: namespace.to_owned(), name: name.to_owned(), value, at })
+}
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+fn is_unit(unit: &str) -> bool {
+    const ALONE: [&str; 5] = ["Seconds", "Milliseconds", "Microseconds", "Percent", "None"];
+    const ALSO_PER_SECOND: [&str; 11] = [
+        "Count",
+        "Bytes",
+        "Kilobytes",
+        "Megabytes",
+        "Gigabytes",
+        "Terabytes",
+        "Bits",
+        "Kilobits",
+        "Megabits",
+        "Gigabits",
+        "Terabits",
+    ];
+    ALONE.contains(&unit) || ALSO_PER_SECOND.contains(&unit.strip_suffix("/Second").unwrap_or(unit))
 }
 
 /// RFC 8949, section 3.4.2: tag 1, seconds since the epoch, integer or floating point.
@@ -167,6 +199,28 @@ mod tests {
         let metric = read_datum("Jibri", &datum, 0).expect("a metric");
         assert_eq!(metric.at, 1_795_330_801_123);
         assert!((metric.value - 3.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn json_and_a_form_are_read_alike() {
+        let json = serde_json::json!({"Namespace": "Jibri", "MetricData": [{
+            "MetricName": "Free", "Unit": "Count", "Value": 3.5, "Timestamp": 1_795_330_801.5,
+            "Dimensions": [{"Name": "Group", "Value": "a b"}],
+        }]});
+        let form = Parameters::parse(
+            b"Namespace=Jibri&MetricData.member.1.MetricName=Free&MetricData.member.1.Unit=Count\
+              &MetricData.member.1.Value=3.5&MetricData.member.1.Timestamp=2026-11-22T07%3A00%3A01.500Z\
+              &MetricData.member.1.Dimensions.member.1.Name=Group\
+              &MetricData.member.1.Dimensions.member.1.Value=a+b",
+        );
+        let in_order = |value: Value| {
+            let Value::Map(input) = value else { panic!("a map") };
+            let data = input.iter().find(|(name, _)| name.as_text() == Some("MetricData")).map(|(_, data)| data);
+            let mut datum = data.and_then(|data| data.as_array()?.first()?.as_map().cloned()).expect("a datum");
+            datum.sort_by(|(name, _), (other, _)| name.as_text().cmp(&other.as_text()));
+            datum
+        };
+        assert_eq!(in_order(from_query(&form)), in_order(from_json(&json)));
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub(crate) fn perform(operation: &mut Operation, action: &str, parameters: &Para
 fn describe_instances(operation: &mut Operation, parameters: &Parameters) -> Result<String, AwsError> {
     operation.on(Resource::any());
     let ids = parameters.list("InstanceId.");
+    if let Some(malformed) = ids.iter().find(|id| !is_instance_id(id)) {
+        return Err(refused("InvalidInstanceID.Malformed", format!("Invalid id: \"{malformed}\"")));
+    }
     let asked = match parameters.get("MaxResults") {
         Some(text) => Some(
             text.parse::<i64>()
@@ -70,6 +73,13 @@ fn describe_instances(operation: &mut Operation, parameters: &Parameters) -> Res
             xml.text("nextToken", token);
         }
     }))
+}
+
+/// `i-` and 8 or 17 hexadecimal digits.
+fn is_instance_id(id: &str) -> bool {
+    id.strip_prefix("i-").is_some_and(|digits| {
+        [8, 17].contains(&digits.len()) && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 /// The filters that are known here.
@@ -132,6 +142,9 @@ fn create_tags(operation: &mut Operation, parameters: &Parameters) -> Result<Str
     for id in &resources {
         let instance = Resource::instance(operation.world, id);
         operation.on(instance);
+    }
+    if let Some(malformed) = resources.iter().find(|id| !is_instance_id(id)) {
+        return Err(refused("InvalidID", format!("The ID '{malformed}' is not valid")));
     }
     let mut tags = Vec::new();
     for tag in parameters.structures("Tag.") {

@@ -5,6 +5,7 @@ pub(crate) mod cloudwatch;
 pub(crate) mod ec2;
 mod page;
 mod parameters;
+pub(crate) mod protocol;
 pub(crate) mod ssm;
 mod xml;
 

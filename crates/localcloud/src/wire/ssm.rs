@@ -16,6 +16,14 @@ const INVOCATIONS_PAGE_LIMIT: usize = 50;
 /// The default of `TimeoutSeconds`, the time for the delivery.
 const DELIVERY_TIMEOUT_SECONDS: i64 = 3_600;
 
+/// How the structure of an error calls its message: the service's model is of two minds.
+pub(crate) fn message_member(code: &str) -> &'static str {
+    match code {
+        "InvalidInstanceId" | "InvalidDocument" | "InvalidParameters" | "InvalidNextToken" => "Message",
+        _ => "message",
+    }
+}
+
 /// Performs an action.
 pub(crate) fn perform(operation: &mut Operation, action: &str, input: &Value) -> Result<Value, AwsError> {
     match action {
@@ -161,11 +169,15 @@ fn put_parameter(operation: &mut Operation, input: &Value) -> Result<Value, AwsE
     let value = required(input, "Value")?;
     operation.on(Resource::named(arn::parameter(name)));
     let overwrite = input["Overwrite"].as_bool().unwrap_or(false);
-    if !overwrite && operation.world.get_parameter(name).is_ok() {
+    let known = operation.world.get_parameter(name).is_ok();
+    if known && !overwrite {
         return Err(refused(
             "ParameterAlreadyExists",
             "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
         ));
+    }
+    if !known && input["Type"].is_null() {
+        return Err(refused(VALIDATION_EXCEPTION, "A parameter type is required when you create a parameter."));
     }
     operation.world.put_parameter(name, value)?;
     Ok(json!({"Version": 1, "Tier": "Standard"}))

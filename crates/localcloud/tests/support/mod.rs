@@ -94,22 +94,20 @@ pub(crate) fn http(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
     Answer { status, head, body: answer[end..].to_vec() }
 }
 
-/// Calls an action of a query service, as the function `tester`.
+/// The function `tester` calls.
+pub(crate) const AUTHORIZATION: (&str, &str) =
+    ("Authorization", "AWS4-HMAC-SHA256 Credential=tester/20261122/eu-central-1/autoscaling/aws4_request, Signature=0");
+
+/// Calls an action of a query service.
 pub(crate) fn query(cloud: &LocalCloud, form: &str) -> Answer {
-    let headers = [
-        ("Content-Type", "application/x-www-form-urlencoded"),
-        (
-            "Authorization",
-            "AWS4-HMAC-SHA256 Credential=tester/20261122/eu-central-1/autoscaling/aws4_request, Signature=0",
-        ),
-    ];
+    let headers = [("Content-Type", "application/x-www-form-urlencoded"), AUTHORIZATION];
     http(cloud.addresses().aws, "POST", "/", &headers, form.as_bytes())
 }
 
 /// Calls an action of SSM.
 pub(crate) fn ssm(cloud: &LocalCloud, action: &str, input: &serde_json::Value) -> Answer {
     let target = format!("AmazonSSM.{action}");
-    let headers = [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target.as_str())];
+    let headers = [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", target.as_str()), AUTHORIZATION];
     http(cloud.addresses().aws, "POST", "/", &headers, input.to_string().as_bytes())
 }
 
