@@ -51,7 +51,10 @@ mkdir -p state storage config
 install -D -m 0755 set-up.sh "$per_boot/jibri-set-up"
 
 # Instances are replaced, not patched: an update that restarts Docker would cut a recording.
-systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service || log "no updates to turn off"
+for unit in apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service; do
+  # One by one: where one of them does not exist, the others must still be turned off.
+  systemctl disable --now "$unit" || log "$unit could not be turned off"
+done
 
 blkid --label "$label" >/dev/null || make_file_system
 grep -q "^LABEL=$label " "$fstab" || echo "LABEL=$label $root/storage ext4 defaults,nofail 0 2" >>"$fstab"

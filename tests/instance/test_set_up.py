@@ -78,11 +78,12 @@ class SetUp(Instance):
         self.assertEqual((self.root / "config" / "finalize.env").read_text(), (self.root / ".env").read_text())
 
     def test_updates_are_off_before_anything_is_installed(self):
+        # The last is not in every image.
+        self.program("systemctl", '[[ "$*" != *unattended* ]]')
         self.set_up()
-        off = self.calls.index(
-            "systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service"
-        )
-        self.assertLess(off, self.calls.index("apt-get update -q"))
+        first = self.calls.index("apt-get update -q")
+        for unit in ("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"):
+            self.assertLess(self.calls.index(f"systemctl disable --now {unit}"), first)
 
     def test_what_was_interrupted_goes_on_at_the_next_boot(self):
         self.program("apt-get", '[[ -x $PER_BOOT/jibri-set-up ]] && kill -KILL $PPID')
@@ -102,7 +103,7 @@ class SetUp(Instance):
 
     def test_a_system_without_updates_will_do(self):
         self.program("systemctl", '[[ "$1" != disable ]]')
-        self.assertIn("no updates to turn off", self.set_up().stderr)
+        self.assertIn("apt-daily.timer could not be turned off", self.set_up().stderr)
 
     def test_each_boot_starts_jibri_once_and_tries_until_it_runs(self):
         self.set_up()
