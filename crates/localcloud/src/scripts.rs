@@ -29,7 +29,7 @@ const FINALIZE_BACKOFF_MILLISECONDS: &str = "100000";
 /// Where `make` installs rclone.
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/instance/bin");
 /// What the finalize script calls.
-const FINALIZE_TOOLS: [&str; 2] = ["curl", "rclone"];
+const FINALIZE_TOOLS: [&str; 3] = ["curl", "jq", "rclone"];
 /// What the script leaves in the state directory when it drains.
 const DRAINING_MARKER: &str = "draining";
 /// The exit code that SSM reports for a script that it has killed.
@@ -62,7 +62,7 @@ impl ScriptHost {
             let found = std::env::split_paths(&path).any(|directory| directory.join(tool).is_file());
             ensure!(
                 found,
-                "{tool} is not on the PATH: `make demo` and `make test` install rclone, and curl is your system's"
+                "{tool} is not on the PATH: `make demo` and `make test` install rclone; curl and jq are your system's"
             );
         }
         Ok(ScriptHost {
