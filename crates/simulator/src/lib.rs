@@ -7,6 +7,7 @@
 //! - [`run`]: the real ticks at work in it
 
 pub mod client;
+pub mod compare;
 pub mod demand;
 pub mod rng;
 pub mod run;

@@ -1,0 +1,3 @@
+//! Policies side by side, over one demand.
+
+pub mod pool;
