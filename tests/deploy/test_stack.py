@@ -31,6 +31,7 @@ PARAMETERS = {
     "ImageId": "ami-0123456789abcdef0",
     "RecordingsExpirationDays": "30",
     "ReservedConcurrency": "1",
+    "PlannedParameter": "/jibri/planned",
     "AlarmEmail": "operations@example.com",
 }
 # What ministack refuses; the shipped template keeps it.
