@@ -1,5 +1,6 @@
 //! The local cloud as a whole: starts everything, tells what goes on, and stops everything.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::host::Host;
 use crate::jibri::JibriPorts;
 use crate::jicofo::Jicofo;
 use crate::lambda::{Invocation, Lambda};
+use crate::metrics::{MetricKey, MetricStore};
 use crate::peer;
 use crate::scripts::ScriptHost;
 use crate::server::AwsServer;
@@ -165,10 +167,11 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
         jicofo: listeners.jicofo.local_addr()?,
         bucket: listeners.bucket.local_addr()?,
     };
+    let history = published_before(&config);
     let clock = WorldClock::start(world.now(), config.speed);
     let variables = shared_variables(&config, addresses, clock);
     let calls = CallLog::create(&output_directory.join("calls.jsonl"))?;
-    let state = Arc::new(State::new(world, clock, calls, output_directory, stack));
+    let state = Arc::new(State::new(world, clock, calls, output_directory, stack, history));
     let lambda =
         Arc::new(Lambda::new(state.clone(), config.function_directory.as_deref(), &config.functions, &variables)?);
     let jibris = Arc::new(JibriPorts::new(state.clone()));
@@ -211,6 +214,26 @@ fn serve(listeners: Listeners, state: &Arc<State>, lambda: &Arc<Lambda>) {
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
+}
+
+/// The namespace and the dimension of the functions' metrics.
+const METRIC_NAMESPACE: &str = "JibriAutoscaler";
+const METRIC_DIMENSION: &str = "AutoScalingGroupName";
+
+fn published_before(config: &CloudConfig) -> MetricStore {
+    let namespace = config.settings.get("METRIC_NAMESPACE").map_or(METRIC_NAMESPACE, String::as_str);
+    let mut metrics = MetricStore::default();
+    for (name, values) in &config.history {
+        let key = MetricKey {
+            namespace: namespace.to_owned(),
+            name: name.clone(),
+            dimensions: BTreeMap::from([(METRIC_DIMENSION.to_owned(), config.world.group_name.clone())]),
+        };
+        for (at, value) in values {
+            metrics.put(key.clone(), *at, *value, config.world.start);
+        }
+    }
+    metrics
 }
 
 /// What every function is told. The given settings come last, and win.

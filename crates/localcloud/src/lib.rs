@@ -15,6 +15,7 @@ mod host;
 mod jibri;
 mod jicofo;
 mod lambda;
+mod metrics;
 pub mod page;
 mod peer;
 mod scripts;
