@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -40,6 +40,8 @@ pub struct LocalCloud {
     lambda: Arc<Lambda>,
     addresses: Addresses,
     variables: Vec<(String, String)>,
+    /// A metric of the group's, but for its name.
+    group_metric: MetricKey,
     runtime: Option<Runtime>,
 }
 
@@ -69,10 +71,11 @@ impl LocalCloud {
             .enable_all()
             .build()
             .context("cannot start a runtime")?;
+        let group_metric = group_metric(&config);
         let started = runtime.spawn(start_parts(config)).await;
         match started.map_err(anyhow::Error::from).flatten() {
             Ok((state, lambda, addresses, variables)) => {
-                Ok(LocalCloud { state, lambda, addresses, variables, runtime: Some(runtime) })
+                Ok(LocalCloud { state, lambda, addresses, variables, group_metric, runtime: Some(runtime) })
             }
             Err(error) => {
                 runtime.shutdown_background();
@@ -109,6 +112,12 @@ impl LocalCloud {
     /// How it has gone so far.
     pub fn summary(&self) -> Summary {
         self.world(|world| world.summary())
+    }
+
+    /// What the group's metric was when it was last published.
+    pub fn latest_value(&self, metric: &str) -> Option<f64> {
+        let key = MetricKey { name: metric.to_owned(), ..self.group_metric.clone() };
+        self.state.metrics.lock().unwrap_or_else(PoisonError::into_inner).latest(&key)
     }
 
     /// Every call of an AWS action so far.
@@ -220,15 +229,19 @@ async fn listen(port: u16) -> anyhow::Result<TcpListener> {
 const METRIC_NAMESPACE: &str = "JibriAutoscaler";
 const METRIC_DIMENSION: &str = "AutoScalingGroupName";
 
-fn published_before(config: &CloudConfig) -> MetricStore {
+fn group_metric(config: &CloudConfig) -> MetricKey {
     let namespace = config.settings.get("METRIC_NAMESPACE").map_or(METRIC_NAMESPACE, String::as_str);
+    MetricKey {
+        namespace: namespace.to_owned(),
+        name: String::new(),
+        dimensions: BTreeMap::from([(METRIC_DIMENSION.to_owned(), config.world.group_name.clone())]),
+    }
+}
+
+fn published_before(config: &CloudConfig) -> MetricStore {
     let mut metrics = MetricStore::default();
     for (name, values) in &config.history {
-        let key = MetricKey {
-            namespace: namespace.to_owned(),
-            name: name.clone(),
-            dimensions: BTreeMap::from([(METRIC_DIMENSION.to_owned(), config.world.group_name.clone())]),
-        };
+        let key = MetricKey { name: name.clone(), ..group_metric(config) };
         for (at, value) in values {
             metrics.put(key.clone(), *at, *value, config.world.start);
         }

@@ -42,6 +42,11 @@ impl MetricStore {
         values.drain(..old);
     }
 
+    /// The value with the latest moment.
+    pub(crate) fn latest(&self, key: &MetricKey) -> Option<f64> {
+        self.0.get(key)?.last().map(|(_, value)| *value)
+    }
+
     /// A statistic of each period that has values, oldest first: from `from` on, up to and without `until`.
     pub(crate) fn points(
         &self,
