@@ -136,12 +136,15 @@ BOUNDARIES = [
         },
     ),
     (call("instance", "cloudwatch:PutMetricData", "*", conditions=NAMESPACE), METRICS),
-    (
-        call("scheduler", "lambda:InvokeFunction", arn("lambda", "function:jibri-drain")),
-        {
-            "another stack's function": {"resource": arn("lambda", "function:other-drain")},
-            "another function of ours": {"resource": arn("lambda", "function:jibri-other")},
-        },
+    *(
+        (
+            call("scheduler", "lambda:InvokeFunction", arn("lambda", f"function:jibri-{function.replace('_', '-')}")),
+            {
+                "another stack's function": {"resource": arn("lambda", "function:other-drain")},
+                "another function of ours": {"resource": arn("lambda", "function:jibri-other")},
+            },
+        )
+        for function in FUNCTIONS
     ),
     *(
         (
