@@ -52,6 +52,14 @@ class Parameters(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue(limits or parameter["Type"] != "String" and parameter["Type"] != "Number")
 
+    def test_the_forecasts_floor_is_a_number_of_jibris_or_nothing(self):
+        pattern = TEMPLATE["Parameters"]["ForecastFloor"]["AllowedPattern"]
+        for allowed in ["", *map(str, range(501))]:
+            self.assertRegex(allowed, pattern)
+        for refused in ("501", "510", "600", "1000", "-1", "07", "1.5", "many"):
+            with self.subTest(refused):
+                self.assertNotRegex(refused, pattern)
+
     def test_each_does_something(self):
         body = json.dumps({part: TEMPLATE[part] for part in ("Conditions", "Globals", "Resources")}, default=str)
         for name in TEMPLATE["Parameters"]:

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use simulator::world::{Milliseconds, WorldConfig};
+use simulator::world::WorldConfig;
+
+use crate::history::History;
 
 /// A local cloud.
 #[derive(Clone, Debug)]
@@ -18,8 +20,8 @@ pub struct CloudConfig {
     pub functions: Vec<FunctionConfig>,
     /// Environment variables for every function, beside those that the local cloud sets itself.
     pub settings: BTreeMap<String, String>,
-    /// What the group's metrics have been before, by name, at moments in milliseconds since the Unix epoch.
-    pub history: BTreeMap<String, Vec<(Milliseconds, f64)>>,
+    /// What the group has published before.
+    pub history: History,
     /// The stack's template, whose SSM documents are run; without it the world runs its own model of them.
     pub template: Option<PathBuf>,
     /// Where logs, recordings and uploads are written.
@@ -39,7 +41,7 @@ impl CloudConfig {
             function_directory: None,
             functions: FunctionConfig::standard(),
             settings: BTreeMap::new(),
-            history: BTreeMap::new(),
+            history: History::new(),
             template: None,
             output_directory,
             event_faults: EventFaults::default(),

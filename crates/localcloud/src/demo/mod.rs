@@ -1,7 +1,6 @@
 //! The demo: a compressed office morning, with everything that may go wrong in one.
 
 mod forecast;
-mod history;
 mod scenario;
 mod story;
 mod view;

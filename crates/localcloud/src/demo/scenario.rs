@@ -7,14 +7,16 @@ use simulator::world::{
     AlarmConfig, Incident, JicofoFault, Milliseconds, MissingData, PolicyConfig, Statistic, Step, WorldConfig,
 };
 
-use super::history::{History, history};
 use crate::config::FunctionConfig;
+use crate::history::{History, published};
 
 const MINUTE: Milliseconds = 60_000;
 /// Monday, 5 January 2026, 08:40 UTC.
 const START: Milliseconds = 1_767_571_200_000 + 520 * MINUTE;
 /// The first minutes fill the pool; in the last ones it comes back to its target.
 const QUIET_MINUTES: Milliseconds = 12;
+/// How long the pool has been there.
+const HISTORY_DAYS: Milliseconds = 14;
 /// Where the forecast is written.
 pub(super) const FORECAST_PARAMETER: &str = "/jibri/forecast";
 /// Of world time. A minute is little more than a second here, and two weeks are to be read.
@@ -61,7 +63,8 @@ impl Scenario {
             function.timeout_seconds = FORECAST_TIMEOUT_SECONDS;
         }
         // Other weeks of the same office.
-        let history = history(office, START, threshold, seed.wrapping_add(1));
+        let before = START - HISTORY_DAYS * 24 * 60 * MINUTE;
+        let history = published(&generate(office, before, START, seed.wrapping_add(1)), before, START, threshold);
         Scenario { world, settings, functions, history, threshold, start: START, end }
     }
 }
