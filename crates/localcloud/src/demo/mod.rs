@@ -96,7 +96,7 @@ fn finish(
     output: &Path,
 ) -> anyhow::Result<Verdict> {
     let mut summary = summarize(cloud, scenario.end)?;
-    summary.insert("forecast_minutes".into(), json!(reign.map_or(0, |reign| reign.duration / 60_000)));
+    summary.insert("forecast_minutes".into(), json!(reign.map_or(0, |reign| (reign.duration + 30_000) / 60_000)));
     let run = cloud.world(|world| story::tell(world.log(), scenario, samples, reign, &summary));
     let write = |name: &str, text: String| {
         let path = output.join(name);
