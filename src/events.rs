@@ -43,7 +43,7 @@ struct LifecycleAction {
 pub fn read_event(function: Function, settings: &Settings, event: Value) -> Result<Trigger, String> {
     let expected = match function {
         Function::Drain => format!("a {SCHEDULED:?} or an {TERMINATING:?}"),
-        Function::Availability | Function::ScaleIn => format!("a {SCHEDULED:?}"),
+        Function::Availability | Function::ScaleIn | Function::Forecast => format!("a {SCHEDULED:?}"),
     };
     let event: EventBridgeEvent = serde_json::from_value(event)
         .map_err(|error| format!("the event is not from EventBridge ({error}); expected {expected}"))?;
@@ -96,9 +96,12 @@ mod tests {
 
     #[test]
     fn every_sample_is_taken_by_its_function() {
-        for (function, name) in
-            [(Function::Availability, "availability"), (Function::ScaleIn, "scale_in"), (Function::Drain, "drain")]
-        {
+        for (function, name) in [
+            (Function::Availability, "availability"),
+            (Function::ScaleIn, "scale_in"),
+            (Function::Drain, "drain"),
+            (Function::Forecast, "forecast"),
+        ] {
             assert_eq!(read(function, sample(name)), Ok(Trigger::Schedule));
         }
         let instance = InstanceId::new("i-0123456789abcdef0");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use controller::{Ports, Settings, availability, drain, scale_in};
+use controller::{Ports, Settings, availability, drain, forecast, scale_in};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use planner::Timestamp;
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub enum Function {
     ScaleIn,
     /// Drains what the hook holds.
     Drain,
+    /// Predicts the demand of the coming hour.
+    Forecast,
 }
 
 /// What an invocation works with, made once.
@@ -86,6 +88,7 @@ impl Context {
         match (self.function, trigger) {
             (Function::Availability, _) => availability::run(&self.settings, &self.ports, deadline).await?,
             (Function::ScaleIn, _) => scale_in::run(&self.settings, &self.ports).await?,
+            (Function::Forecast, _) => forecast::run(&self.settings, &self.ports).await?,
             (Function::Drain, Trigger::Schedule) => drain::run(&self.settings, &self.ports, None).await?,
             (Function::Drain, Trigger::Terminating(instance)) => {
                 drain::run(&self.settings, &self.ports, Some(&instance)).await?;

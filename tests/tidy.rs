@@ -80,8 +80,9 @@ fn every_metric_is_documented_and_no_other() {
             && word.chars().all(|letter| letter.is_ascii_alphabetic())
             && !word.chars().all(|letter| letter.is_ascii_uppercase())
     };
-    let sources: String =
-        ["metrics", "availability", "drain"].map(|name| read(&format!("crates/controller/src/{name}.rs"))).concat();
+    let sources: String = ["metrics", "availability", "drain", "forecast"]
+        .map(|name| read(&format!("crates/controller/src/{name}.rs")))
+        .concat();
     let script = read("instance/finalize.sh");
     let of_instances = script.split('"').filter_map(|text| text.split_once("&Value=")).map(|(name, _)| name);
     let mut published = quoted(&sources, is_metric);

@@ -6,7 +6,8 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use controller::{
     Settings,
     ports::{
-        CallError, CloudReader, CloudWriter, Document, GroupDescription, InstanceDescription, Metric, SentCommand,
+        CallError, CloudReader, CloudWriter, Document, GroupDescription, History, InstanceDescription, Metric,
+        SentCommand,
     },
 };
 use planner::{DrainResult, InstanceId, Timestamp};
@@ -22,6 +23,7 @@ const MOST_ATTEMPTS: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct AwsReader {
     autoscaling: aws_sdk_autoscaling::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
     ec2: aws_sdk_ec2::Client,
     ssm: aws_sdk_ssm::Client,
     names: Names,
@@ -44,6 +46,7 @@ struct Names {
     check_document: String,
     drain_document: String,
     forecast_parameter: Option<String>,
+    planned_parameter: Option<String>,
     namespace: String,
 }
 
@@ -77,17 +80,19 @@ pub fn connect(settings: &Settings, config: &SdkConfig) -> (AwsReader, Option<Aw
         check_document: settings.check_document.clone(),
         drain_document: settings.drain_document.clone(),
         forecast_parameter: settings.forecast_parameter.clone(),
+        planned_parameter: settings.forecast.planned_parameter.clone(),
         namespace: settings.metric_namespace.clone(),
     };
     let reader = AwsReader {
         autoscaling: aws_sdk_autoscaling::Client::new(config),
+        cloudwatch: aws_sdk_cloudwatch::Client::new(config),
         ec2: aws_sdk_ec2::Client::new(config),
         ssm: aws_sdk_ssm::Client::new(config),
         names,
     };
     let writer = (!settings.dry_run).then(|| AwsWriter {
         autoscaling: reader.autoscaling.clone(),
-        cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+        cloudwatch: reader.cloudwatch.clone(),
         ec2: reader.ec2.clone(),
         ssm: reader.ssm.clone(),
         names: reader.names.clone(),
@@ -114,6 +119,14 @@ impl CloudReader for AwsReader {
 
     async fn fetch_forecast(&self) -> Result<String, CallError> {
         ssm::get_parameter(&self.ssm, self.names.forecast_parameter.as_deref().unwrap_or_default()).await
+    }
+
+    async fn fetch_planned(&self) -> Result<String, CallError> {
+        ssm::get_parameter(&self.ssm, self.names.planned_parameter.as_deref().unwrap_or_default()).await
+    }
+
+    async fn fetch_history(&self, since: Timestamp, now: Timestamp) -> Result<History, CallError> {
+        cloudwatch::fetch_history(&self.cloudwatch, &self.names.namespace, &self.names.group, since, now).await
     }
 }
 
@@ -144,6 +157,10 @@ impl CloudWriter for AwsWriter {
 
     async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
         ssm::send_command(&self.ssm, self.names.document(document), document, instances).await
+    }
+
+    async fn put_forecast(&self, value: &str) -> Result<(), CallError> {
+        ssm::put_parameter(&self.ssm, self.names.forecast_parameter.as_deref().unwrap_or_default(), value).await
     }
 
     async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {

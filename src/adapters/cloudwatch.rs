@@ -3,11 +3,12 @@
 use aws_sdk_cloudwatch::{
     Client,
     primitives::DateTime,
-    types::{Dimension, MetricDatum, StandardUnit},
+    types::{Dimension, Metric as MetricName, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit},
 };
-use controller::ports::{CallError, Metric, Unit};
+use controller::ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit};
+use planner::Timestamp;
 
-use super::call::call_error;
+use super::call::{call_error, incomplete};
 
 /// `StorageResolution` in seconds: of high resolution, for the samples are ten seconds apart.
 const RESOLUTION_SECONDS: i32 = 1;
@@ -40,4 +41,45 @@ pub(super) async fn put_metrics(
         .await
         .map(drop)
         .map_err(|error| call_error("cloudwatch:PutMetricData", &error))
+}
+
+/// Reads the metrics of a history, all of them in one call for each page.
+pub(super) async fn fetch_history(
+    client: &Client,
+    namespace: &str,
+    group: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<History, CallError> {
+    const OPERATION: &str = "cloudwatch:GetMetricData";
+    let dimension = Dimension::builder().name("AutoScalingGroupName").value(group).build();
+    let queries = HISTORY_METRICS.iter().enumerate().map(|(index, (name, statistic, period_seconds))| {
+        let metric = MetricName::builder().namespace(namespace).metric_name(*name).dimensions(dimension.clone());
+        let statistic = MetricStat::builder().metric(metric.build()).stat(*statistic).period(*period_seconds).build();
+        MetricDataQuery::builder().id(query_id(index)).metric_stat(statistic).return_data(true).build()
+    });
+    let mut pages = client
+        .get_metric_data()
+        .set_metric_data_queries(Some(queries.collect()))
+        .start_time(DateTime::from_secs(since.0))
+        .end_time(DateTime::from_secs(now.0))
+        .scan_by(ScanBy::TimestampAscending)
+        .into_paginator()
+        .send();
+    let mut all: [Series; HISTORY_METRICS.len()] = Default::default();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| call_error(OPERATION, &error))?;
+        for result in page.metric_data_results() {
+            let index = (0..all.len()).find(|index| result.id() == Some(query_id(*index).as_str()));
+            let series = index.and_then(|index| all.get_mut(index)).ok_or_else(|| incomplete(OPERATION, "known Id"))?;
+            let moments = result.timestamps().iter().map(|moment| Timestamp(moment.secs()));
+            series.extend(moments.zip(result.values().iter().copied()));
+        }
+    }
+    Ok(History::from_series(all))
+}
+
+/// An id begins with a small letter.
+fn query_id(index: usize) -> String {
+    format!("m{index}")
 }

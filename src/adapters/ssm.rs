@@ -2,7 +2,10 @@
 
 use aws_sdk_ssm::{
     Client,
-    types::{CommandFilter, CommandFilterKey, CommandInvocation, CommandInvocationStatus as Status},
+    types::{
+        CommandFilter, CommandFilterKey, CommandInvocation, CommandInvocationStatus as Status, ParameterTier,
+        ParameterType,
+    },
 };
 use controller::{
     ports::{CallError, CommandStatus, Document, SentCommand},
@@ -99,4 +102,19 @@ pub(super) async fn get_parameter(client: &Client, name: &str) -> Result<String,
     let answer = client.get_parameter().name(name).send().await.map_err(|error| call_error(OPERATION, &error))?;
     let value = answer.parameter().and_then(|parameter| parameter.value());
     value.map(str::to_owned).ok_or_else(|| incomplete(OPERATION, "Value"))
+}
+
+/// Writes a parameter, whether or not it is there already.
+pub(super) async fn put_parameter(client: &Client, name: &str, value: &str) -> Result<(), CallError> {
+    client
+        .put_parameter()
+        .name(name)
+        .value(value)
+        .r#type(ParameterType::String)
+        .tier(ParameterTier::Standard)
+        .overwrite(true)
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| call_error("ssm:PutParameter", &error))
 }

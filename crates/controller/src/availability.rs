@@ -6,10 +6,10 @@ use tracing::warn;
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
-    forecast::decide_target,
     metrics::{count, pool_metrics},
     observe::assemble,
     ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
+    target::decide_target,
 };
 
 /// How long one invocation samples, in seconds; the schedule starts the next.
@@ -80,7 +80,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     errors: &mut TickError,
 ) {
     let now = ports.clock.now();
-    let (target, problem) = decide_target(settings.jibris_threshold, forecast, now);
+    let (target, problem) = decide_target(settings.jibris_threshold, settings.forecast.floor, forecast, now);
     if let Some(problem) = problem {
         warn!(problem, "the threshold rules");
     }

@@ -1,118 +1,199 @@
-//! The forecast's parameter, and what is wanted with or without it. The threshold is always the floor.
+//! Every five minutes: what will be wanted in the coming hour, written where the other functions read it.
 
-use planner::{Target, Timestamp};
-use serde::Deserialize;
+use forecast::{Forecast, Input, SLOT_SECONDS, State};
+use jiff::tz::TimeZone;
+use planner::Timestamp;
+use tracing::{info, warn};
 
 use crate::{
-    ports::{CallError, CallErrorKind},
-    tags,
+    Ports, Settings, TickError,
+    history::assemble_minutes,
+    metrics::{count, seconds},
+    planned::{Planned, parse_planned},
+    ports::{CallError, CallErrorKind, Clock, CloudReader, CloudWriter, History, JicofoReader, Metric, Unit},
+    tags::format_moment,
+    target::Parameter,
 };
 
-/// The largest target that is believed, in Jibris.
-const LARGEST_TARGET: u32 = 10_000;
+/// How far back the history goes: CloudWatch keeps minutes for fifteen days.
+const HISTORY_SECONDS: u64 = 14 * 86_400;
+/// For how long a forecast rules, in seconds: two may fail before the threshold does.
+const VALID_SECONDS: u64 = 15 * 60;
+/// How long until the next forecast, in seconds.
+const ROUND_SECONDS: i64 = 300;
+/// What the lead time may be, in seconds.
+const LEAD_RANGE: (i64, i64) = (30, 1800);
+/// What a standard parameter holds, in bytes.
+const LONGEST_PARAMETER: usize = 4096;
+/// How much of the reasons the parameter keeps, in characters.
+const LONGEST_REASON: usize = 600;
 
-/// The parameter's value, as the forecast writes it.
-#[derive(Deserialize)]
-struct Parameter {
-    spare_target: u32,
-    hold_target: u32,
-    expires_at: String,
-}
+/// Makes a forecast, writes it into its parameter, and publishes it beside what then happens.
+///
+/// # Errors
+/// What failed. Without the history, or with a parameter that could not be read, nothing is written: the last forecast
+/// rules until it expires, and then the threshold. Too little history is no error, and said.
+pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+    settings: &Settings,
+    ports: &Ports<R, W, J, C>,
+) -> Result<(), TickError> {
+    let mut errors = TickError::default();
+    if settings.forecast_parameter.is_none() {
+        errors.add("FORECAST_PARAMETER is not set: a forecast has nowhere to go");
+        return errors.into_result();
+    }
+    let now = ports.clock.now();
+    let before = read_before(ports.reader.fetch_forecast().await, now)?;
+    let history = ports.reader.fetch_history(now.minus_seconds(HISTORY_SECONDS), now).await?;
+    let planned = fetch_planned(settings, &ports.reader, &mut errors).await;
+    let recordings_seconds = fetch_recordings(&ports.jicofo, now, &mut errors).await;
 
-/// Decides how many available Jibris are wanted. The problem, if there is one, is for the operator: the
-/// threshold rules meanwhile.
-pub fn decide_target(
-    threshold: u32,
-    parameter: Option<&Result<String, CallError>>,
-    now: Timestamp,
-) -> (Target, Option<String>) {
-    let fallback =
-        |source: &str| Target { spare: threshold, hold: threshold, hold_soon: threshold, source: source.to_owned() };
-    let Some(parameter) = parameter else {
-        return (fallback("JIBRIS_THRESHOLD"), None);
+    let lead_seconds = lead_seconds(&history, settings.forecast.lead_seconds);
+    let time_zone = &settings.forecast.time_zone;
+    let policy = forecast::Policy {
+        hit_rate: settings.forecast.hit_rate,
+        floor: settings.forecast.floor,
+        maximum: settings.forecast.maximum,
     };
-    match read_parameter(parameter, now) {
-        Ok(Some(parameter)) if parameter.spare_target.max(parameter.hold_target) > threshold => {
-            let spare = parameter.spare_target.max(threshold);
-            {
-                let hold = parameter.hold_target.max(spare);
-                (Target { spare, hold, hold_soon: hold, source: "the forecast".into() }, None)
+    let minutes = assemble_minutes(&history, 60 / settings.sample_interval_seconds, now);
+    let input = Input {
+        now: now.0,
+        minutes: &minutes,
+        offset_seconds: &|moment| offset_seconds(time_zone, moment),
+        recordings_seconds: &recordings_seconds,
+        lead_seconds,
+        state: before.state,
+    };
+    let mut metrics = vec![seconds("LeadSeconds", lead_seconds.unsigned_abs(), now)];
+    match forecast::forecast(&policy, &input) {
+        Err(why) => info!(why, "no forecast yet: the threshold rules"),
+        Ok(mut forecast) => {
+            let raised = planned.raise(&mut forecast, lead_seconds, policy.maximum, time_zone);
+            let reason = forecast.reasons.join("; ");
+            let (spare, hold) = (forecast.spare[0], forecast.hold[0]);
+            let slots_raised = raised as u64;
+            info!(spare, hold, before = ?before.spare, slots_raised, acting = !settings.forecast.shadow, reason, "forecast");
+            metrics.extend(describe(&forecast, now));
+            match write(settings, &forecast, &reason, now) {
+                Ok(value) => {
+                    if let Some(writer) = &ports.writer
+                        && let Err(error) = writer.put_forecast(&value).await
+                    {
+                        errors.add(error);
+                    }
+                }
+                Err(problem) => errors.add(problem),
             }
         }
-        Ok(Some(_)) => (fallback("JIBRIS_THRESHOLD, over the forecast"), None),
-        Ok(None) => (fallback("JIBRIS_THRESHOLD, without a forecast yet"), None),
-        Err(problem) => (fallback("JIBRIS_THRESHOLD, without the forecast"), Some(problem)),
     }
+    if let Some(writer) = &ports.writer
+        && let Err(error) = writer.put_metrics(&metrics).await
+    {
+        errors.add(error);
+    }
+    errors.into_result()
 }
 
-fn read_parameter(parameter: &Result<String, CallError>, now: Timestamp) -> Result<Option<Parameter>, String> {
-    let value = match parameter {
-        Ok(value) => value,
-        Err(error) if error.kind == CallErrorKind::ParameterNotFound => return Ok(None),
-        Err(error) => return Err(error.to_string()),
+/// What the last forecast left.
+#[derive(Default)]
+struct Before {
+    state: State,
+    spare: Option<u32>,
+}
+
+/// A parameter that somebody has broken is forgotten, and overwritten; one that could not be read is not.
+fn read_before(parameter: Result<String, CallError>, now: Timestamp) -> Result<Before, CallError> {
+    let text = match parameter {
+        Ok(text) => text,
+        Err(error) if error.kind == CallErrorKind::ParameterNotFound => return Ok(Before::default()),
+        Err(error) => return Err(error),
     };
-    let parameter: Parameter =
-        serde_json::from_str(value).map_err(|error| format!("the forecast's parameter cannot be read: {error}"))?;
-    let expires_at = tags::parse_moment(&parameter.expires_at)
-        .ok_or_else(|| format!("the forecast's expires_at is no moment in RFC 3339: {:?}", parameter.expires_at))?;
-    if expires_at <= now {
-        return Err(format!("the forecast expired at {}", parameter.expires_at));
+    let parameter: Option<Parameter> = serde_json::from_str(&text).ok();
+    let state = parameter.as_ref().and_then(|parameter| serde_json::from_value(parameter.state.clone()).ok());
+    let state = state.filter(|state: &State| state.is_usable(now.0));
+    if state.is_none() {
+        warn!("what the last forecast had learnt cannot be read: learning begins anew");
     }
-    let largest = parameter.spare_target.max(parameter.hold_target);
-    if largest > LARGEST_TARGET {
-        return Err(format!("the forecast wants {largest} Jibris, more than {LARGEST_TARGET}"));
-    }
-    Ok(Some(parameter))
+    let spare = parameter.and_then(|parameter| parameter.spare_targets.first().copied());
+    Ok(Before { state: state.unwrap_or_default(), spare })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp(1_800_000_000);
-
-    fn decide(value: &str) -> (u32, u32, Option<String>) {
-        let (target, problem) = decide_target(2, Some(&Ok(value.to_owned())), NOW);
-        (target.spare, target.hold, problem)
+async fn fetch_planned<R: CloudReader>(settings: &Settings, reader: &R, errors: &mut TickError) -> Planned {
+    if settings.forecast.planned_parameter.is_none() {
+        return Planned::default();
     }
+    let planned = match reader.fetch_planned().await {
+        Ok(text) => parse_planned(&text),
+        Err(error) => Err(error.to_string()),
+    };
+    planned.unwrap_or_else(|problem| {
+        errors.add(format!("forecast without what is planned: {problem}"));
+        Planned::default()
+    })
+}
 
-    fn parameter(spare: &str, hold: &str, expires_at: &str) -> String {
-        format!(r#"{{"spare_target":{spare},"hold_target":{hold},"expires_at":"{expires_at}","reason":"ignored"}}"#)
-    }
-
-    const LATER: &str = "2027-01-15T08:10:00Z";
-
-    #[test]
-    fn the_forecast_raises_and_the_threshold_is_the_floor() {
-        assert_eq!(decide(&parameter("5", "8", LATER)), (5, 8, None));
-        assert_eq!(decide(&parameter("1", "4", LATER)), (2, 4, None));
-        assert_eq!(decide(&parameter("7", "3", LATER)), (7, 7, None));
-        assert_eq!(decide(&parameter("0", "0", LATER)), (2, 2, None));
-    }
-
-    #[test]
-    fn a_forecast_that_is_old_or_broken_leaves_the_threshold_and_says_so() {
-        let broken = [
-            parameter("5", "8", "2027-01-15T08:00:00Z"),
-            parameter("5", "8", "soon"),
-            parameter("-5", "8", LATER),
-            parameter("5", "1e9", LATER),
-            parameter("5", "4000000", LATER),
-            "{}".into(),
-            String::new(),
-        ];
-        for value in broken {
-            let (spare, hold, problem) = decide(&value);
-            assert_eq!((spare, hold), (2, 2), "{value}");
-            assert!(problem.is_some(), "{value}");
+/// For how long each recording under way has lasted. Without an answer nobody is expected to end: more are kept.
+async fn fetch_recordings<J: JicofoReader>(jicofo: &J, now: Timestamp, errors: &mut TickError) -> Vec<i64> {
+    let mut began = std::collections::BTreeMap::new();
+    for reading in jicofo.fetch_jicofos().await {
+        match reading {
+            Ok(reading) => {
+                for jibri in reading.jibris.into_iter().filter(|jibri| jibri.busy) {
+                    let at = jibri.last_selected_at.unwrap_or(now).min(now);
+                    let latest = began.entry(jibri.nickname).or_insert(at);
+                    *latest = at.max(*latest);
+                }
+            }
+            Err(error) => errors.add(format!("forecast without all recordings under way: {error}")),
         }
     }
+    began.into_values().map(|at| now.0 - at.0).collect()
+}
 
-    #[test]
-    fn no_forecast_yet_is_no_problem_and_a_failed_reading_is_one() {
-        let error = |kind| Err(CallError { operation: "ssm:GetParameter".into(), kind, message: "no".into() });
-        assert_eq!(decide_target(2, None, NOW).1, None);
-        assert_eq!(decide_target(2, Some(&error(CallErrorKind::ParameterNotFound)), NOW).1, None);
-        assert!(decide_target(2, Some(&error(CallErrorKind::Other)), NOW).1.is_some());
+/// The lead time: the median of the days' 95th percentiles; the setting until there is one.
+fn lead_seconds(history: &History, setting: u64) -> i64 {
+    let mut days: Vec<f64> =
+        history.launch_seconds.iter().map(|(_, value)| *value).filter(|value| *value > 0.0).collect();
+    days.sort_by(f64::total_cmp);
+    let measured = days.get(days.len() / 2).map(|seconds| seconds.ceil() as i64);
+    measured.unwrap_or(i64::try_from(setting).unwrap_or(LEAD_RANGE.1)).clamp(LEAD_RANGE.0, LEAD_RANGE.1)
+}
+
+/// Local time less UTC, in seconds.
+fn offset_seconds(time_zone: &TimeZone, moment: i64) -> i64 {
+    jiff::Timestamp::from_second(moment).map_or(0, |moment| i64::from(time_zone.to_offset(moment).seconds()))
+}
+
+/// The prediction, to be laid beside the outcome: of the slot of now, and of the five minutes that begin now.
+fn describe(forecast: &Forecast, now: Timestamp) -> Vec<Metric> {
+    let slots = usize::try_from(ROUND_SECONDS / SLOT_SECONDS).unwrap_or(1);
+    let soon = |expected: &[f64]| expected.iter().take(slots).sum::<f64>();
+    let expected = |name, value| Metric { name, value, unit: Unit::Count, at: now };
+    vec![
+        count("ForecastSpareTarget", forecast.spare[0], now),
+        count("ForecastHoldTarget", forecast.hold[0], now),
+        expected("ForecastStarts", soon(&forecast.expected_starts)),
+        expected("ForecastRefusals", soon(&forecast.expected_refusals)),
+    ]
+}
+
+/// The parameter's value.
+fn write(settings: &Settings, forecast: &Forecast, reason: &str, now: Timestamp) -> Result<String, String> {
+    let parameter = Parameter {
+        written_at: format_moment(now),
+        expires_at: format_moment(now.plus_seconds(VALID_SECONDS)),
+        first_slot_at: format_moment(Timestamp(forecast.first_slot_at)),
+        slot_seconds: SLOT_SECONDS,
+        spare_targets: forecast.spare.clone(),
+        hold_targets: forecast.hold.clone(),
+        expected_starts: forecast.expected_starts.iter().map(|starts| (starts * 100.0).round() / 100.0).collect(),
+        reason: reason.chars().take(LONGEST_REASON).collect(),
+        acting: !settings.forecast.shadow,
+        state: serde_json::to_value(forecast.state).map_err(|error| error.to_string())?,
+    };
+    let value = serde_json::to_string(&parameter).map_err(|error| error.to_string())?;
+    match value.len() {
+        0..=LONGEST_PARAMETER => Ok(value),
+        length => Err(format!("the forecast has {length} bytes, more than the {LONGEST_PARAMETER} of a parameter")),
     }
 }

@@ -4,22 +4,25 @@
 //!
 //! - [`settings`]: the environment variables, parsed once
 //! - [`ports`]: what a tick can read and change
-//! - [`availability`], [`scale_in`], [`drain`]: one tick each
-//! - [`jicofo`], [`report`], [`forecast`], [`tags`]: what comes from outside, parsed and never trusted
+//! - [`availability`], [`scale_in`], [`drain`], [`forecast`]: one tick each
+//! - [`jicofo`], [`report`], [`target`], [`tags`]: what comes from outside, parsed and never trusted
 
 mod apply;
 pub mod availability;
 pub mod drain;
 mod error;
 pub mod forecast;
+mod history;
 pub mod jicofo;
 mod metrics;
 mod observe;
+mod planned;
 pub mod ports;
 pub mod report;
 pub mod scale_in;
 pub mod settings;
 pub mod tags;
+pub mod target;
 
 pub use error::TickError;
 pub use ports::Ports;

@@ -45,6 +45,10 @@ pub trait CloudReader {
     async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError>;
     /// The forecast's parameter as it stands (`ssm:GetParameter`).
     async fn fetch_forecast(&self) -> Result<String, CallError>;
+    /// The parameter with planned events as it stands (`ssm:GetParameter`).
+    async fn fetch_planned(&self) -> Result<String, CallError>;
+    /// The pool's metrics since then, up to now (`cloudwatch:GetMetricData`, all its pages).
+    async fn fetch_history(&self, since: Timestamp, now: Timestamp) -> Result<History, CallError>;
 }
 
 /// What can be changed in AWS.
@@ -63,6 +67,8 @@ pub trait CloudWriter {
     async fn tag(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError>;
     /// `ssm:SendCommand`; any number of instances. One that SSM does not know does not keep the others from it.
     async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError>;
+    /// The forecast's parameter, overwritten (`ssm:PutParameter`).
+    async fn put_forecast(&self, value: &str) -> Result<(), CallError>;
     /// `cloudwatch:PutMetricData`, in one call.
     async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError>;
 }
@@ -182,6 +188,40 @@ pub struct JicofoJibri {
     pub busy: bool,
     /// `last_selected`; `None` for never.
     pub last_selected_at: Option<Timestamp>,
+}
+
+/// One metric's past: the beginning of each period, and its value; in no order.
+pub type Series = Vec<(Timestamp, f64)>;
+
+/// The pool's past, as CloudWatch aggregates it. What was not published is not in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// `RecordingStarts`, `Average` of each minute: of one sample.
+    pub starts: Series,
+    /// `JibriFailuresTotal`, `Maximum` of each minute.
+    pub failures_total: Series,
+    /// `AvailableJibris`, `Minimum` of each minute.
+    pub available: Series,
+    /// `BusyJibris`, `Average` of each minute.
+    pub busy: Series,
+    /// `LaunchSeconds`, `p95` of each day.
+    pub launch_seconds: Series,
+}
+
+/// The metrics of a [`History`], in its order: name, statistic, period in seconds.
+pub const HISTORY_METRICS: [(&str, &str, i32); 5] = [
+    ("RecordingStarts", "Average", 60),
+    ("JibriFailuresTotal", "Maximum", 60),
+    ("AvailableJibris", "Minimum", 60),
+    ("BusyJibris", "Average", 60),
+    ("LaunchSeconds", "p95", 86_400),
+];
+
+impl History {
+    /// From one series for each of [`HISTORY_METRICS`], in their order.
+    pub fn from_series([starts, failures_total, available, busy, launch_seconds]: [Series; 5]) -> History {
+        History { starts, failures_total, available, busy, launch_seconds }
+    }
 }
 
 /// One value for CloudWatch.

@@ -6,9 +6,9 @@ use tracing::warn;
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
-    forecast::decide_target,
     observe::{assemble, newest_commands},
     ports::{Clock, CloudReader, CloudWriter, Document, JicofoReader},
+    target::decide_target,
 };
 
 /// Notes what each Jibri does, confirms the few that may go on themselves, and terminates those that agree.
@@ -31,7 +31,7 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     let since = now.minus_seconds(settings.policy.check_validity_seconds);
     let checks = ports.reader.list_commands(Document::Check, since).await;
 
-    let (target, problem) = decide_target(settings.jibris_threshold, forecast.as_ref(), now);
+    let (target, problem) = decide_target(settings.jibris_threshold, settings.forecast.floor, forecast.as_ref(), now);
     if let Some(problem) = problem {
         errors.add(format!("the threshold rules: {problem}"));
     }

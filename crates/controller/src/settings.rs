@@ -6,10 +6,13 @@ use std::{
     str::FromStr,
 };
 
+use jiff::tz::TimeZone;
 use planner::Policy;
 
+use crate::target::LARGEST_TARGET;
+
 /// A function's settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// `AUTO_SCALING_GROUP`.
     pub auto_scaling_group: String,
@@ -35,8 +38,29 @@ pub struct Settings {
     pub dry_run: bool,
     /// `REHEARSAL_CLOCK`, as it stands.
     pub rehearsal_clock: Option<String>,
+    /// What the forecast needs.
+    pub forecast: ForecastSettings,
     /// What planning needs: the remaining settings, in its units.
     pub policy: Policy,
+}
+
+/// What the forecast needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForecastSettings {
+    /// `HIT_RATE`: the probability that a request finds a Jibri.
+    pub hit_rate: f64,
+    /// `TIME_ZONE`: demand follows its local time.
+    pub time_zone: TimeZone,
+    /// `FORECAST_FLOOR`: the least spare that a valid forecast may want.
+    pub floor: u32,
+    /// `FORECAST_MAXIMUM`: the largest target.
+    pub maximum: u32,
+    /// `LEAD_SECONDS`: from launch to available, until it has been measured.
+    pub lead_seconds: u64,
+    /// `FORECAST_SHADOW`: publish, and act on nothing.
+    pub shadow: bool,
+    /// `PLANNED_PARAMETER`.
+    pub planned_parameter: Option<String>,
 }
 
 /// Every variable that cannot be used.
@@ -74,6 +98,19 @@ impl Settings {
         if 60 % sample_interval_seconds != 0 {
             reader.reject("SAMPLE_INTERVAL_SECONDS", "a number of seconds that divides 60");
         }
+        let jibris_threshold = reader.number("JIBRIS_THRESHOLD", "Jibris", 2, 1, 500);
+        let forecast = ForecastSettings {
+            hit_rate: reader.share("HIT_RATE", 0.999, 0.5, 0.9999),
+            time_zone: reader.time_zone("TIME_ZONE"),
+            floor: reader.number("FORECAST_FLOOR", "Jibris", jibris_threshold, 0, 500),
+            maximum: reader.number("FORECAST_MAXIMUM", "Jibris", 500, 1, LARGEST_TARGET),
+            lead_seconds: reader.number("LEAD_SECONDS", "seconds", 180, 30, 1800),
+            shadow: reader.switch("FORECAST_SHADOW"),
+            planned_parameter: reader.parameter("PLANNED_PARAMETER"),
+        };
+        if forecast.floor > forecast.maximum {
+            reader.reject("FORECAST_MAXIMUM", &format!("at least the forecast's floor of {}", forecast.floor));
+        }
         let settings = Settings {
             auto_scaling_group: reader.name("AUTO_SCALING_GROUP", None, &GROUP).unwrap_or_default(),
             jicofo_urls: reader.urls("JICOFO_URLS"),
@@ -82,11 +119,12 @@ impl Settings {
             drain_document: reader.name("DRAIN_DOCUMENT", Some("jibri-drain"), &DOCUMENT).unwrap_or_default(),
             forecast_parameter: reader.parameter("FORECAST_PARAMETER"),
             metric_namespace: reader.namespace("METRIC_NAMESPACE", "JibriAutoscaler"),
-            jibris_threshold: reader.number("JIBRIS_THRESHOLD", "Jibris", 2, 1, 500),
+            jibris_threshold,
             sample_interval_seconds,
             jicofo_timeout_seconds: reader.number("JICOFO_TIMEOUT_SECONDS", "seconds", 3, 1, 10),
             dry_run: reader.switch("DRY_RUN"),
             rehearsal_clock: reader.value("REHEARSAL_CLOCK").map(str::to_owned),
+            forecast,
             policy,
         };
         match reader.problems.is_empty() {
@@ -166,6 +204,24 @@ impl<'a> Reader<'a> {
                 default
             }
         }
+    }
+
+    fn share(&mut self, name: &str, default: f64, least: f64, most: f64) -> f64 {
+        let Some(text) = self.value(name) else { return default };
+        match text.parse() {
+            Ok(share) if (least..=most).contains(&share) => share,
+            _ => {
+                self.reject(name, &format!("a share from {least} to {most}"));
+                default
+            }
+        }
+    }
+
+    fn time_zone(&mut self, name: &str) -> TimeZone {
+        TimeZone::get(self.value(name).unwrap_or("UTC")).unwrap_or_else(|_| {
+            self.reject(name, "the name of a time zone, such as Europe/Berlin");
+            TimeZone::UTC
+        })
     }
 
     fn switch(&mut self, name: &str) -> bool {
@@ -274,12 +330,33 @@ mod tests {
             ("CHECK_DOCUMENT", "a b c"),
             ("FORECAST_PARAMETER", "a b"),
             ("METRIC_NAMESPACE", "AWS/EC2"),
+            ("HIT_RATE", "99.9"),
+            ("TIME_ZONE", "Berlin"),
+            ("FORECAST_FLOOR", "-1"),
+            ("FORECAST_MAXIMUM", "10001"),
+            ("LEAD_SECONDS", "3"),
+            ("FORECAST_SHADOW", "1"),
+            ("PLANNED_PARAMETER", "a b"),
         ];
         let message = parse(&bad).unwrap_err().to_string();
         assert!(message.starts_with(&format!("settings that cannot be used ({}): ", bad.len())), "{message}");
         for (name, value) in bad {
             assert!(message.contains(&format!("{name} is {value:?}, and must be ")), "{name} in {message}");
         }
+    }
+
+    #[test]
+    fn the_forecast_may_want_as_little_as_the_threshold_unless_its_own_floor_says_otherwise() {
+        let floor = |pairs: &[(&str, &str)]| parse(pairs).unwrap().forecast.floor;
+        assert_eq!(floor(&[("JIBRIS_THRESHOLD", "7")]), 7);
+        assert_eq!(floor(&[("JIBRIS_THRESHOLD", "7"), ("FORECAST_FLOOR", "0")]), 0);
+        let message = parse(&[("FORECAST_FLOOR", "9"), ("FORECAST_MAXIMUM", "8")]).unwrap_err().to_string();
+        assert!(
+            message.contains("FORECAST_MAXIMUM is \"8\", and must be at least the forecast's floor of 9"),
+            "{message}"
+        );
+        let berlin = parse(&[("TIME_ZONE", "Europe/Berlin")]).unwrap().forecast.time_zone;
+        assert_eq!(berlin.iana_name(), Some("Europe/Berlin"));
     }
 
     #[test]

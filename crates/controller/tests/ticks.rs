@@ -84,6 +84,14 @@ impl CloudReader for &Cloud {
     async fn fetch_forecast(&self) -> Result<String, CallError> {
         refused("ssm:GetParameter")
     }
+
+    async fn fetch_planned(&self) -> Result<String, CallError> {
+        refused("ssm:GetParameter")
+    }
+
+    async fn fetch_history(&self, _: Timestamp, _: Timestamp) -> Result<History, CallError> {
+        refused("cloudwatch:GetMetricData")
+    }
 }
 
 impl CloudWriter for &Cloud {
@@ -113,6 +121,10 @@ impl CloudWriter for &Cloud {
 
     async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
         self.act(format!("send {document:?} {}", instances.len()))
+    }
+
+    async fn put_forecast(&self, _: &str) -> Result<(), CallError> {
+        self.act("forecast".into())
     }
 
     async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {

@@ -30,8 +30,6 @@ pub struct Minute {
     pub available: Option<f32>,
     /// Recordings under way.
     pub busy: Option<f32>,
-    /// Conferences under way.
-    pub conferences: Option<f32>,
 }
 
 impl Minute {

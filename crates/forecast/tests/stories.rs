@@ -15,7 +15,6 @@ fn history(now: i64, days: i64, starts: impl Fn(i64) -> f32) -> Vec<Minute> {
         refused: Some(0.0),
         available: Some(5.0),
         busy: Some(starts * 30.0),
-        conferences: None,
     };
     moments.map(|moment| minute(starts(moment))).collect()
 }

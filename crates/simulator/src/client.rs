@@ -12,13 +12,14 @@ use std::{
 
 use controller::ports::{
     CallError, CallErrorKind, Clock, CloudReader, CloudWriter, CommandStatus, Document, GroupDescription, GroupMember,
-    InstanceDescription, JicofoJibri, JicofoReader, JicofoReading, JicofoStats, Metric, SentCommand,
+    HISTORY_METRICS, History, InstanceDescription, JicofoJibri, JicofoReader, JicofoReading, JicofoStats, Metric,
+    SentCommand,
 };
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 
 use crate::{
     rng::Rng,
-    world::{AwsError, JicofoAnswer, JicofoView, MetricView, Milliseconds, World},
+    world::{AwsError, JicofoAnswer, JicofoView, MetricView, Milliseconds, Statistic, World},
 };
 
 /// A world that functions and their surroundings share.
@@ -33,6 +34,7 @@ pub struct Client {
     check_document: String,
     drain_document: String,
     forecast_parameter: Option<String>,
+    planned_parameter: Option<String>,
     latency_ms: u64,
     rng: Rc<RefCell<Rng>>,
     wake_at: Rc<Cell<Milliseconds>>,
@@ -48,6 +50,7 @@ impl Client {
             check_document: settings.check_document.clone(),
             drain_document: settings.drain_document.clone(),
             forecast_parameter: settings.forecast_parameter.clone(),
+            planned_parameter: settings.forecast.planned_parameter.clone(),
             latency_ms,
             rng: Rc::new(RefCell::new(rng)),
             wake_at: Rc::new(Cell::new(Milliseconds::MIN)),
@@ -184,6 +187,31 @@ impl CloudReader for Client {
         let name = self.forecast_parameter.as_deref().unwrap_or_default();
         self.call("ssm:GetParameter", |world| world.get_parameter(name)).await
     }
+
+    async fn fetch_planned(&self) -> Result<String, CallError> {
+        let name = self.planned_parameter.as_deref().unwrap_or_default();
+        self.call("ssm:GetParameter", |world| world.get_parameter(name)).await
+    }
+
+    async fn fetch_history(&self, since: Timestamp, _: Timestamp) -> Result<History, CallError> {
+        let mut all: [_; HISTORY_METRICS.len()] = Default::default();
+        let metrics = |world: &mut World| {
+            for (series, (name, statistic, period_seconds)) in all.iter_mut().zip(HISTORY_METRICS) {
+                let statistic = match statistic {
+                    "Average" => Statistic::Average,
+                    "Minimum" => Statistic::Minimum,
+                    // Of launches that all take about as long the highest is the 95th percentile.
+                    _ => Statistic::Maximum,
+                };
+                let period_ms = Milliseconds::from(period_seconds) * 1000;
+                let values = world.get_metric_data(name, statistic, period_ms, since.0 * 1000)?;
+                *series = values.into_iter().map(|(at, value)| (seconds(at), value)).collect();
+            }
+            Ok(())
+        };
+        self.call("cloudwatch:GetMetricData", metrics).await?;
+        Ok(History::from_series(all))
+    }
 }
 
 impl CloudWriter for Client {
@@ -254,6 +282,11 @@ impl CloudWriter for Client {
             }
         }
         Ok(())
+    }
+
+    async fn put_forecast(&self, value: &str) -> Result<(), CallError> {
+        let name = self.forecast_parameter.as_deref().unwrap_or_default();
+        self.call("ssm:PutParameter", |world| world.put_parameter(name, value)).await
     }
 
     async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use controller::{Ports, Settings, TickError, availability, drain, scale_in};
+use controller::{Ports, Settings, TickError, availability, drain, forecast, scale_in};
 use planner::{InstanceId, Timestamp};
 
 use crate::{
@@ -18,8 +18,10 @@ use crate::{
     world::{LifecycleEvent, Milliseconds, World, WorldConfig},
 };
 
-/// How often EventBridge invokes each function, in milliseconds.
+/// How often EventBridge invokes a function, in milliseconds.
 const SCHEDULE_MS: Milliseconds = 60_000;
+/// How often it invokes the forecast.
+const FORECAST_MS: Milliseconds = 5 * SCHEDULE_MS;
 
 /// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,11 +32,13 @@ pub enum Function {
     ScaleIn,
     /// Drains: the sweep, and lifecycle events.
     Drain,
+    /// Forecasts, when there is a parameter for it.
+    Forecast,
 }
 
 impl Function {
-    /// Every function that is scheduled.
-    pub const ALL: [Function; 3] = [Function::Availability, Function::ScaleIn, Function::Drain];
+    /// Every function that is scheduled each minute.
+    pub const EVERY_MINUTE: [Function; 3] = [Function::Availability, Function::ScaleIn, Function::Drain];
 }
 
 /// What happens to the invocations themselves.
@@ -82,6 +86,7 @@ pub struct Runner {
     next_schedule: Milliseconds,
     counts: InvocationCounts,
     errors: Vec<(Milliseconds, Function, TickError)>,
+    forecasting: bool,
 }
 
 impl Runner {
@@ -101,6 +106,7 @@ impl Runner {
             next_schedule,
             counts: InvocationCounts::default(),
             errors: Vec::new(),
+            forecasting: true,
         })
     }
 
@@ -124,6 +130,11 @@ impl Runner {
         self.faults = faults;
     }
 
+    /// Switches the forecast's schedule off, or on again.
+    pub fn set_forecasting(&mut self, forecasting: bool) {
+        self.forecasting = forecasting;
+    }
+
     /// Starts a function now, as a person would by hand.
     pub fn invoke(&mut self, function: Function) {
         self.start(function, None);
@@ -141,8 +152,15 @@ impl Runner {
             self.world.borrow_mut().advance_to(moment.max(now));
             self.deliver_events();
             if moment >= self.next_schedule {
+                // The forecast first: the others read what it has written.
+                if self.settings.forecast_parameter.is_some()
+                    && self.next_schedule % FORECAST_MS == 0
+                    && self.forecasting
+                {
+                    self.schedule(Function::Forecast);
+                }
                 self.next_schedule += SCHEDULE_MS;
-                for function in Function::ALL {
+                for function in Function::EVERY_MINUTE {
                     self.schedule(function);
                 }
             }
@@ -194,6 +212,7 @@ impl Runner {
             Function::Availability => Box::pin(async move { availability::run(&settings, &ports, deadline).await }),
             Function::ScaleIn => Box::pin(async move { scale_in::run(&settings, &ports).await }),
             Function::Drain => Box::pin(async move { drain::run(&settings, &ports, only.as_ref()).await }),
+            Function::Forecast => Box::pin(async move { forecast::run(&settings, &ports).await }),
         };
         self.running.push(Invocation { function, future, wake_at, killed_at });
     }

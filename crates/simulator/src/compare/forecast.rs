@@ -86,7 +86,6 @@ impl Forecast {
                 refused: Some((pool.refusals() - self.counting.refusals) as f32),
                 available: Some(self.counting.available as f32),
                 busy: Some(pool.busy() as f32),
-                conferences: None,
             };
             self.minutes.push(counted);
         }

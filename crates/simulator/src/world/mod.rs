@@ -13,6 +13,7 @@ mod jicofo;
 mod log;
 mod machine;
 mod policies;
+mod published;
 mod scaling;
 mod ssm;
 mod summary;
@@ -45,6 +46,7 @@ pub struct World {
     jicofo: jicofo::JicofoState,
     ssm: ssm::SsmState,
     metrics: alarms::Metrics,
+    published: published::Published,
     alarm_states: Vec<AlarmState>,
     parameters: BTreeMap<String, String>,
     lifecycle_events: VecDeque<LifecycleEvent>,
@@ -94,6 +96,7 @@ impl World {
             jicofo: jicofo::JicofoState::default(),
             ssm: ssm::SsmState::default(),
             metrics: alarms::Metrics::new(&config.alarms),
+            published: published::Published::default(),
             alarm_states: vec![AlarmState::InsufficientData; config.alarms.len()],
             parameters: BTreeMap::new(),
             lifecycle_events: VecDeque::new(),

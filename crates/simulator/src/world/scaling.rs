@@ -30,6 +30,7 @@ impl World {
             ));
         }
         self.metrics.put(data);
+        self.published.put(data);
         Ok(())
     }
 

@@ -1,0 +1,103 @@
+//! Makes minutes of what CloudWatch remembers. What was not published is unknown, and not zero.
+
+use std::collections::BTreeMap;
+
+use forecast::Minute;
+use planner::Timestamp;
+
+use crate::ports::{History, Series};
+
+const MINUTE_SECONDS: i64 = 60;
+
+/// The minutes from the first that is known up to the one of `now`, which has not ended and is not among them.
+pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: Timestamp) -> Vec<Minute> {
+    let end = now.0.div_euclid(MINUTE_SECONDS);
+    let starts = by_minute(&history.starts, end);
+    let Some(first) = starts.keys().next().copied() else { return Vec::new() };
+    let failures = by_minute(&history.failures_total, end);
+    let available = by_minute(&history.available, end);
+    let busy = by_minute(&history.busy, end);
+    let refused = differences(&failures);
+    let value = |values: &BTreeMap<i64, f64>, minute: i64| values.get(&minute).map(|value| *value as f32);
+    let minutes = first..end;
+    minutes
+        .map(|minute| Minute {
+            // The average over a minute's samples, times their number: right even where some were taken twice.
+            starts: value(&starts, minute).map(|average| average * samples_per_minute as f32),
+            refused: value(&refused, minute),
+            available: value(&available, minute),
+            busy: value(&busy, minute),
+        })
+        .collect()
+}
+
+fn by_minute(series: &Series, end: i64) -> BTreeMap<i64, f64> {
+    let usable = series.iter().filter(|(_, value)| value.is_finite() && *value >= 0.0);
+    usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), *value)).filter(|(minute, _)| *minute < end).collect()
+}
+
+/// What a counter rose by in each minute. Where it falls, Jicofo has restarted, and it has counted from zero; what came
+/// before a gap of the readings is not known to lie in any one minute.
+fn differences(counter: &BTreeMap<i64, f64>) -> BTreeMap<i64, f64> {
+    let pairs = counter.iter().zip(counter.iter().skip(1));
+    let neighbours = pairs.filter(|((before, _), (minute, _))| **before + 1 == **minute);
+    neighbours
+        .map(|((_, before), (minute, after))| (*minute, if after >= before { after - before } else { *after }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2027-01-15T08:00:00Z.
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    /// Values of so many minutes ago.
+    fn series(values: &[(i64, f64)]) -> Series {
+        values.iter().map(|(ago, value)| (Timestamp(NOW.0 - ago * 60), *value)).collect()
+    }
+
+    #[test]
+    fn a_minute_that_was_not_published_is_unknown() {
+        let history = History {
+            starts: series(&[(4, 0.5), (2, 0.0), (1, 1.0)]),
+            busy: series(&[(2, 7.5)]),
+            ..History::default()
+        };
+        let minutes = assemble_minutes(&history, 6, NOW);
+        let starts: Vec<Option<f32>> = minutes.iter().map(|minute| minute.starts).collect();
+        assert_eq!(starts, [Some(3.0), None, Some(0.0), Some(6.0)]);
+        assert_eq!(minutes[2].busy, Some(7.5));
+        assert_eq!(minutes[3].busy, None);
+    }
+
+    #[test]
+    fn the_minute_of_now_and_what_cannot_be_are_left_out() {
+        let history = History {
+            starts: series(&[(2, 1.0), (1, f64::NAN), (0, 3.0), (-5, 4.0)]),
+            busy: series(&[(2, -1.0)]),
+            ..History::default()
+        };
+        let minutes = assemble_minutes(&history, 1, NOW);
+        assert_eq!(minutes.len(), 2);
+        assert_eq!((minutes[0].starts, minutes[0].busy, minutes[1].starts), (Some(1.0), None, None));
+    }
+
+    #[test]
+    fn refusals_are_what_the_counter_rose_by_through_restarts_and_not_over_gaps() {
+        let history = History {
+            starts: series(&[(6, 0.0), (1, 0.0)]),
+            failures_total: series(&[(6, 10.0), (5, 12.0), (4, 12.0), (3, 1.0), (1, 9.0)]),
+            ..History::default()
+        };
+        let refused: Vec<Option<f32>> =
+            assemble_minutes(&history, 6, NOW).iter().map(|minute| minute.refused).collect();
+        assert_eq!(refused, [None, Some(2.0), Some(0.0), Some(1.0), None, None]);
+    }
+
+    #[test]
+    fn without_any_starts_there_is_no_history() {
+        assert_eq!(assemble_minutes(&History::default(), 6, NOW), []);
+    }
+}
