@@ -38,6 +38,8 @@ enum Command {
     Run(RunArguments),
     /// Hold the policies side by side on one demand, each tuned to the same hit rate after a week of warm-up.
     Compare(commands::compare::CompareArguments),
+    /// Make a trace from a pool's metrics, on standard output.
+    Trace(commands::trace::TraceArguments),
 }
 
 #[derive(Args, Debug)]
@@ -81,6 +83,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
+        Command::Trace(arguments) => commands::trace::trace(&arguments),
     }
 }
 

@@ -62,20 +62,15 @@ fn parse_hit_rate(text: &str) -> Result<f64, String> {
 
 pub(crate) fn compare(arguments: &CompareArguments) -> anyhow::Result<()> {
     let demand = read_demand(arguments)?;
-    let scenario =
-        Scenario { demand: &demand, lead_seconds: arguments.lead_seconds, warm_up_seconds: WARM_UP_SECONDS };
+    let scenario = Scenario { demand: &demand, lead_seconds: arguments.lead_seconds, warm_up_seconds: WARM_UP_SECONDS };
     compare::check_length(&scenario).map_err(|problem| anyhow!(problem))?;
     let chosen = match arguments.policies.is_empty() {
         true => Contender::ALL.to_vec(),
         false => arguments.policies.clone(),
     };
     let paged = arguments.page.is_some() || arguments.format == CompareFormat::Html;
-    let question = Question {
-        scenario,
-        hit_rate: arguments.hit_rate,
-        logged: paged || arguments.log.is_some(),
-        trade_off: paged,
-    };
+    let question =
+        Question { scenario, hit_rate: arguments.hit_rate, logged: paged || arguments.log.is_some(), trade_off: paged };
     let began = Instant::now();
     let progress = |line: &str| eprintln!("{:>6.1} s  {line}", began.elapsed().as_secs_f64());
     let comparison = compare::compare(&question, &chosen, &progress);

@@ -1,3 +1,4 @@
 //! The subcommands.
 
 pub(crate) mod compare;
+pub(crate) mod trace;

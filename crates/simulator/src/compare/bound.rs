@@ -51,7 +51,8 @@ pub fn run(scenario: &Scenario, logged: bool) -> (Tally, Vec<Event>) {
 
 fn plan(scenario: &Scenario) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
-    let mut under_way: std::collections::BinaryHeap<std::cmp::Reverse<(i64, usize)>> = std::collections::BinaryHeap::new();
+    let mut under_way: std::collections::BinaryHeap<std::cmp::Reverse<(i64, usize)>> =
+        std::collections::BinaryHeap::new();
     // In the order of being freed: the last one was freed last.
     let mut freed: Vec<(i64, usize)> = Vec::new();
     for (row, request) in scenario.demand.iter().enumerate() {

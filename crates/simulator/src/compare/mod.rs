@@ -83,9 +83,8 @@ pub fn check_length(scenario: &Scenario) -> Result<(), String> {
 /// Tunes and runs every chosen contender, several at a time. The bound and the seed always run: the others are
 /// measured against them.
 pub fn compare(question: &Question, chosen: &[Contender], progress: &(dyn Fn(&str) + Sync)) -> Comparison {
-    let wanted = |contender: &Contender| {
-        chosen.contains(contender) || matches!(contender, Contender::Seed | Contender::Bound)
-    };
+    let wanted =
+        |contender: &Contender| chosen.contains(contender) || matches!(contender, Contender::Seed | Contender::Bound);
     let runners: Vec<Contender> = Contender::ALL.into_iter().filter(wanted).collect();
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Entry)>> = Mutex::new(Vec::new());

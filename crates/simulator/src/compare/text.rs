@@ -8,7 +8,16 @@ use super::outcome::Outcome;
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut text = format!(
         "{:<17} {:>9} {:>8} {:>7} {:>9} {:>10} {:>10} {:>10} {:>8} {:>8} {:>7}\n",
-        "policy", "parameter", "requests", "refused", "hit rate", "instance h", "busy h", "idle h", "launches", "× bound",
+        "policy",
+        "parameter",
+        "requests",
+        "refused",
+        "hit rate",
+        "instance h",
+        "busy h",
+        "idle h",
+        "launches",
+        "× bound",
         "× seed"
     );
     for outcome in outcomes {

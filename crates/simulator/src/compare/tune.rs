@@ -87,11 +87,8 @@ pub fn tune(contender: Contender, scenario: &Scenario, hit_rate: f64) -> Tuned {
 
 /// Twice the most recordings at once, and some: beyond, a larger number buys nothing.
 pub fn largest_parameter(scenario: &Scenario) -> u32 {
-    let mut changes: Vec<(i64, i32)> = scenario
-        .demand
-        .iter()
-        .flat_map(|request| [(request.at, 1), (request.at + request.duration_ms, -1)])
-        .collect();
+    let mut changes: Vec<(i64, i32)> =
+        scenario.demand.iter().flat_map(|request| [(request.at, 1), (request.at + request.duration_ms, -1)]).collect();
     changes.sort_unstable();
     let (mut now, mut most) = (0i32, 0i32);
     for (_, change) in changes {

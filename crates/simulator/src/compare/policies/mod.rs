@@ -104,6 +104,11 @@ impl Contender {
         }
     }
 
+    /// Whether it is this project's own way: drawn strongest.
+    pub fn is_ours(self) -> bool {
+        self.name() == "forecast"
+    }
+
     /// Whether its parameter is a count to be tuned with hindsight.
     pub fn is_tuned(self) -> bool {
         !matches!(self, Contender::Bound)

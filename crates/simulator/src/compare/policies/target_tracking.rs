@@ -35,7 +35,8 @@ impl TargetTracking {
     }
 
     fn all(&self, minutes: usize, is_met: impl Fn(usize, usize) -> bool) -> bool {
-        self.minutes.len() >= minutes && self.minutes.iter().take(minutes).all(|(busy, service)| is_met(*busy, *service))
+        self.minutes.len() >= minutes
+            && self.minutes.iter().take(minutes).all(|(busy, service)| is_met(*busy, *service))
     }
 }
 
