@@ -70,7 +70,7 @@ fn grid(across: &Scale, up: &Scale, question: &Question) -> String {
          edge)</text><text class=\"title\" transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">idle \
          hours</text>",
         goal + 6.0,
-        BOTTOM - 8.0,
+        26.0,
         percent(question.hit_rate),
         f64::midpoint(74.0, RIGHT),
         HEIGHT - 10.0,

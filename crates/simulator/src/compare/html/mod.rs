@@ -106,7 +106,7 @@ fn row(entry: &Entry, outcome: &Outcome, most: f64, is_best: bool) -> String {
         thousands(outcome.idle_hours),
         (200.0 * outcome.idle_hours / most).max(1.0),
         thousands(outcome.idle_hours),
-        outcome.launches,
+        thousands_whole(usize::try_from(outcome.launches).unwrap_or(usize::MAX)),
         ratio(outcome.idle_ratio_to_bound),
         ratio(outcome.idle_ratio_to_seed)
     )
