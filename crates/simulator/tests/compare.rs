@@ -1,4 +1,5 @@
 //! The comparison: its figures, recomputed from the log; its bound, its tuning, and the peers' rules.
+#![allow(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 use std::collections::HashMap;
 

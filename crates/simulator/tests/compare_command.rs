@@ -1,4 +1,5 @@
 //! `simulator compare` and `simulator trace` from the outside: what they print, and what they refuse.
+#![allow(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 use std::{
     fs,

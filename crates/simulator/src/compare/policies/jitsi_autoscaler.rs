@@ -8,6 +8,8 @@ const UP_PERIODS: usize = 2;
 const DOWN_PERIODS: usize = 4;
 /// Samples in a `scalePeriod` of 60 s, which is that of the published example groups.
 const PERIOD_SAMPLES: usize = 6;
+/// `scalePeriod`.
+const PERIOD_SECONDS: i64 = 60;
 
 /// Jitsi's own autoscaler, for a group of type `jibri`.
 ///
@@ -18,13 +20,15 @@ const PERIOD_SAMPLES: usize = 6;
 /// `scaleDownPeriodsCount` removes `scaleDownQuantity`. Then nothing is adjusted for `gracePeriodTTLSec`.
 ///
 /// Period and counts are those of the example `groups.json`. Its quantity of 1 and its grace of 480 s are made for
-/// pools of two; here, to be fair, the quantity is half of the threshold both ways, and the grace is nothing beyond the
-/// wait for the launch that the rule has anyway; `scaleDownThreshold` is `scaleUpThreshold` and half of it again, so
-/// that one does not undo the other. The group is looked at once a period.
+/// pools of two; here, to be fair, the quantity is half of the threshold both ways, and the grace is a launch and one
+/// period, the shortest after which a low period before the launch does not count again: of the quantities and graces
+/// tried, these cost about the least. `scaleDownThreshold` is `scaleUpThreshold` and the quantity, so that one does not
+/// undo the other; `minDesired` is the quantity. The group is looked at once a period.
 #[derive(Debug)]
 pub struct JitsiAutoscaler {
     up_threshold: usize,
     quantity: usize,
+    waits_until: i64,
     samples: VecDeque<usize>,
     /// The sum of the samples of each period, newest first.
     periods: VecDeque<usize>,
@@ -34,7 +38,13 @@ impl JitsiAutoscaler {
     /// With a `scaleUpThreshold`.
     pub fn new(up_threshold: usize) -> JitsiAutoscaler {
         let quantity = up_threshold.div_ceil(2).max(1);
-        JitsiAutoscaler { up_threshold, quantity, samples: VecDeque::new(), periods: VecDeque::new() }
+        JitsiAutoscaler {
+            up_threshold,
+            quantity,
+            waits_until: i64::MIN,
+            samples: VecDeque::new(),
+            periods: VecDeque::new(),
+        }
     }
 
     fn note(&mut self, pool: &Pool) {
@@ -56,10 +66,9 @@ impl JitsiAutoscaler {
 impl Policy for JitsiAutoscaler {
     fn tick(&mut self, pool: &mut Pool) {
         self.note(pool);
-        if !is_minute(pool) || pool.launching() > 0 {
+        if !is_minute(pool) || pool.launching() > 0 || pool.now() < self.waits_until {
             return;
         }
-        // A group without any instance is never adjusted by its rule: `minDesired` is the quantity.
         if pool.size() < self.quantity {
             return pool.launch(self.quantity - pool.size());
         }
@@ -67,9 +76,11 @@ impl Policy for JitsiAutoscaler {
         let down = (self.up_threshold + self.quantity) * PERIOD_SAMPLES;
         if self.all(UP_PERIODS, |sum| sum < up) {
             pool.launch(self.quantity);
+            self.waits_until = pool.now() + pool.lead_seconds() + PERIOD_SECONDS;
         } else if self.all(DOWN_PERIODS, |sum| sum > down) {
             let room = pool.size() - self.quantity;
             pool.terminate_idle(self.quantity.min(room), 0);
+            self.waits_until = pool.now() + pool.lead_seconds() + PERIOD_SECONDS;
         }
     }
 }

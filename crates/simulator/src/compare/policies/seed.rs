@@ -4,7 +4,7 @@ use super::{Policy, Pool, is_minute, let_idle_go};
 /// that adds one instance and then waits until it is in service.
 ///
 /// The cooldown is exactly the launch, the shortest that does not count a Jibri on its way a second time; the
-/// threshold of the alarm is that of scale-in as well, and a Jibri goes after ten idle minutes.
+/// threshold of the alarm is that of scale-in as well, and a Jibri goes after [`super::IDLE_MINUTES`].
 #[derive(Debug)]
 pub struct Seed {
     threshold: usize,
