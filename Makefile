@@ -67,7 +67,7 @@ cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
 watch: $(TOOLS)/sam/installed ## Run the functions against the local cloud of `make cloud`
 	set -a; source target/cloud/environment; $(SAM)/cargo-lambda lambda watch --ignore-changes --invoke-address 127.0.0.1
 
-invoke: $(TOOLS)/sam/installed ## Invoke FUNCTION=availability|scale_in|drain with EVENT=events/….json
+invoke: $(TOOLS)/sam/installed ## Invoke FUNCTION=availability|scale_in|drain|forecast with EVENT=events/….json
 	$(SAM)/cargo-lambda lambda invoke $(FUNCTION) --invoke-address 127.0.0.1 --data-file $(EVENT)
 
 $(TOOLS)/%/installed: tests/tools/%.txt

@@ -135,6 +135,9 @@ aws cloudformation delete-stack --stack-name "$stack"
 aws cloudformation wait stack-delete-complete --stack-name "$stack" ||
   fail "the stack stays: aws cloudformation describe-stack-events --stack-name $stack tells why; then run this again"
 echo "The stack $stack is gone."
+# No longer written by anybody; one that is not there is no error.
+aws ssm delete-parameters --names "/$stack/forecast" >/dev/null ||
+  echo "teardown: the last forecast stays in the SSM parameter /$stack/forecast, and costs nothing" >&2
 [[ -z $bucket ]] || cat <<TEXT
 The bucket $bucket is kept, with all recordings. It keeps old versions, so that "aws s3 rb --force" cannot delete it:
 in the S3 console, choose "Empty" and then "Delete", when you want none of them any more.

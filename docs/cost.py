@@ -14,6 +14,7 @@ LAMBDA_MILLION_REQUESTS = 0.20
 SCHEDULER_MILLION_INVOCATIONS = 1.00  # https://aws.amazon.com/eventbridge/pricing/
 METRIC_MONTH = 0.30  # https://aws.amazon.com/cloudwatch/pricing/; of any resolution
 METRIC_THOUSAND_REQUESTS = 0.01
+METRIC_THOUSAND_READ = 0.01  # metrics that GetMetricData is asked for
 ALARM_METRIC_MONTH = 0.10  # for periods of a minute or more
 DASHBOARD_MONTH = 3.00
 LOG_GIGABYTE_INGESTED = 0.50
@@ -26,9 +27,16 @@ MINUTES = HOURS * 60
 
 # Assumed, not measured on AWS: what one look at the world takes in a function, and what an invocation logs.
 LOOK_SECONDS = 1
+# What a forecast takes, which reads two weeks.
+FORECAST_SECONDS = 3
 LOG_BYTES_PER_INVOCATION = 4_000
 # How long after its start `availability` may still begin a sample.
 LAST_SAMPLE_SECONDS = 55
+# What a forecast asks GetMetricData for: five metrics of each minute of fifteen days, which are more values than fit on a
+# page, and one of each day. Each page is a request for all of them.
+FORECAST_METRICS = 6
+FORECAST_VALUES = 5 * 15 * 24 * 60
+PAGE_VALUES = 100_800
 
 
 def main():
@@ -42,14 +50,16 @@ def main():
 
 def control_plane(template, metrics):
     """Rows (what, how much, dollars) of everything but the instances."""
-    schedules = count("ScheduleExpression: rate\\(1 minute\\)", template)
+    every_minute = count("ScheduleExpression: rate\\(1 minute\\)", template)
+    forecasts = MINUTES // number("ScheduleExpression: rate\\((\\d+) minutes\\)", template)
     interval_seconds = number("SampleIntervalSeconds:.*?Default: (\\d+)", template)
     samples = LAST_SAMPLE_SECONDS // interval_seconds + 1
-    seconds = (samples - 1) * interval_seconds + LOOK_SECONDS + (schedules - 1) * LOOK_SECONDS
-    invocations = schedules * MINUTES
-    gigabyte_seconds = seconds * MINUTES * number("MemorySize: (\\d+)", template) / 1024
+    seconds = ((samples - 1) * interval_seconds + every_minute * LOOK_SECONDS) * MINUTES + forecasts * FORECAST_SECONDS
+    invocations = every_minute * MINUTES + forecasts
+    gigabyte_seconds = seconds * number("MemorySize: (\\d+)", template) / 1024
     names = count("`[A-Z]\\w+`", "".join(re.findall("^\\| (`.*?) \\|", metrics, re.MULTILINE)))
-    requests = (samples + 1) * MINUTES
+    requests = (samples + 1) * MINUTES + forecasts
+    metrics_read = forecasts * FORECAST_METRICS * -(-FORECAST_VALUES // PAGE_VALUES)
     alarms = re.findall("^  \\w+:\n    Type: AWS::CloudWatch::Alarm\n.*?(?=^  \\w)", template, re.MULTILINE | re.DOTALL)
     alarm_metrics = sum(count("^ +MetricName:", alarm) for alarm in alarms)
     dashboards = count("Type: AWS::CloudWatch::Dashboard", template)
@@ -60,6 +70,7 @@ def control_plane(template, metrics):
         ("`PutMetricData`", f"{requests:,} requests", requests / 1e3 * METRIC_THOUSAND_REQUESTS),
         ("Dashboard", f"{dashboards}", dashboards * DASHBOARD_MONTH),
         ("Alarms", f"{len(alarms)}, on {alarm_metrics} metrics", alarm_metrics * ALARM_METRIC_MONTH),
+        ("`GetMetricData`", f"{metrics_read:,} metrics", metrics_read / 1e3 * METRIC_THOUSAND_READ),
         ("Logs", f"{log_gigabytes:.2f} GB", log_gigabytes * (LOG_GIGABYTE_INGESTED + LOG_GIGABYTE_MONTH)),
         ("Scheduler", f"{invocations:,} invocations", invocations / 1e6 * SCHEDULER_MILLION_INVOCATIONS),
         ("Lambda, requests", f"{invocations:,}", invocations / 1e6 * LAMBDA_MILLION_REQUESTS),

@@ -29,6 +29,10 @@ impl Pool {
     /// Three Jibris to keep, recordings that begin after five minutes and last for ten; sixty times as fast. The log of
     /// its calls stays, for tests/permissions.
     async fn start(name: &str, recordings: i64, event_faults: EventFaults) -> Pool {
+        Pool::start_with(name, recordings, |config| config.event_faults = event_faults).await
+    }
+
+    async fn start_with(name: &str, recordings: i64, adapt: impl FnOnce(&mut CloudConfig)) -> Pool {
         let start = WorldConfig::default().start + 540 * MINUTE;
         let request = |number| Request { at: start + 5 * MINUTE + number * 2000, duration_ms: 10 * MINUTE };
         let mut world = WorldConfig {
@@ -45,7 +49,6 @@ impl Pool {
         config.speed = 60.0;
         config.function_directory = Some(function_directory());
         config.template = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml"));
-        config.event_faults = event_faults;
         config.settings = [
             ("JIBRIS_THRESHOLD", "3"),
             ("IDLE_COUNT_THRESHOLD", "4"),
@@ -54,6 +57,7 @@ impl Pool {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
+        adapt(&mut config);
         Pool { cloud: LocalCloud::start(config).await.expect("the local cloud starts") }
     }
 
@@ -66,6 +70,17 @@ impl Pool {
                     self.cloud.world(|world| world.log().iter().map(|entry| format!("{entry}\n")).collect::<String>());
                 panic!("it never came true that {what}; what happened:\n{log}");
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the group's metric was last published with such a value.
+    async fn until_published(&self, metric: &str, is_so: impl Fn(f64) -> bool) {
+        let began = Instant::now();
+        while !self.cloud.latest_value(metric).is_some_and(&is_so) {
+            let (found, calls) = (self.cloud.latest_value(metric), self.cloud.invocations());
+            let last = calls.iter().rfind(|one| one.function == "forecast");
+            assert!(began.elapsed() < PATIENCE, "{metric} is {found:?}; the last forecast: {last:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -196,6 +211,51 @@ async fn whatever_jicofo_answers_nobody_is_ended_and_the_error_says_what() {
         assert!(pool.cloud.snapshot().desired <= 6, "{how:?}: more than the pool and its target");
     }
     pool.cloud.stop().await;
+}
+
+/// Three quiet days, and a town hall in a quarter of an hour. The parameter's name is what tests/permissions grants.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_planned_and_what_is_quiet_move_the_pool_above_its_threshold_and_below() {
+    let mut pool = Pool::start_with("forecast", 0, |config| {
+        let start = config.world.start;
+        let minutes = |value: f64| (1..=3 * 24 * 60).rev().map(|ago| (start - ago * MINUTE, value)).collect();
+        config.history = [
+            ("RecordingStarts", 0.0),
+            ("JibriFailuresTotal", 0.0),
+            ("AvailableJibris", 3.0),
+            ("BusyJibris", 0.0),
+            ("Conferences", 0.0),
+        ]
+        .map(|(name, value)| (name.to_owned(), minutes(value)))
+        .into();
+        config.settings.extend(
+            [("FORECAST_FLOOR", "1"), ("PLANNED_PARAMETER", "/operations/jibri-events")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        // A second is not much to read days in.
+        for function in config.functions.iter_mut().filter(|function| function.name == "forecast") {
+            function.timeout_seconds = 600;
+        }
+    })
+    .await;
+    let now = pool.cloud.world(|world| world.now());
+    let moment = |minutes: i64| jiff::Timestamp::from_millisecond(now + minutes * MINUTE).expect("a moment");
+    let planned =
+        format!(r#"{{"events":[{{"name":"town hall","from":"{}","until":"{}","spare":6}}]}}"#, moment(15), moment(25));
+    pool.cloud.world(|world| world.put_parameter("/operations/jibri-events", &planned)).expect("it is put");
+
+    pool.until_published("SpareTarget", |target| target >= 6.0).await;
+    pool.until("six Jibris wait", |world| world.snapshot().available >= 6).await;
+    pool.until_published("SpareTarget", |target| target < 3.0).await;
+    pool.until_published("ForecastSpareTarget", |target| target < 3.0).await;
+    pool.until("fewer wait than the threshold", |world| world.snapshot().available < 3).await;
+
+    pool.cloud.stop().await;
+    let calls = pool.cloud.calls();
+    let by_forecast: BTreeSet<&str> =
+        calls.iter().filter(|call| call.function == "forecast").map(|call| call.action.as_str()).collect();
+    let expected = ["cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "ssm:GetParameter", "ssm:PutParameter"];
+    assert_eq!(by_forecast, BTreeSet::from(expected));
 }
 
 #[test]

@@ -5,6 +5,7 @@ boto3 reads past what it does not know and does not miss what is not there. Here
 
 import json
 import re
+from datetime import datetime
 from xml.etree import ElementTree
 
 import cbor2
@@ -26,6 +27,8 @@ JSON_SCALARS = {
     "double": (int, float),
     "timestamp": (int, float),
 }
+# A moment has a tag of its own.
+CBOR_SCALARS = {**JSON_SCALARS, "timestamp": datetime}
 
 
 class ContractViolation(AssertionError):
@@ -101,7 +104,7 @@ def check_cbor(operation_model, status, body, headers):
         return check_error_structure(operation_model, status, cbor2.loads(body), headers)
     if operation_model.output_shape is None:
         return require(not body and "content-type" not in headers, f"{body} where the model has no output")
-    check_value(cbor2.loads(body), operation_model.output_shape, operation_model.name)
+    check_value(cbor2.loads(body), operation_model.output_shape, operation_model.name, CBOR_SCALARS)
 
 
 def parse_xml(body, name, namespace=""):
@@ -140,24 +143,24 @@ def check_xml(element, shape, path):
         check_text(text, shape, path)
 
 
-def check_value(value, shape, path):
+def check_value(value, shape, path, scalars=JSON_SCALARS):
     """A value of JSON or CBOR against a shape, and everything in it."""
     if shape.type_name == "structure":
         require(isinstance(value, dict), f"{path} is {value!r}, which is no structure")
         names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
         check_members(path, shape, [names.get(name, f"?{name}") for name in value])
         for name, member in value.items():
-            check_value(member, shape.members[names[name]], f"{path}.{name}")
+            check_value(member, shape.members[names[name]], f"{path}.{name}", scalars)
     elif shape.type_name == "list":
         require(isinstance(value, list), f"{path} is {value!r}, which is no list")
         for member in value:
-            check_value(member, shape.member, f"{path}[]")
+            check_value(member, shape.member, f"{path}[]", scalars)
     elif shape.type_name == "map":
         require(isinstance(value, dict), f"{path} is {value!r}, which is no map")
         for member in value.values():
-            check_value(member, shape.value, f"{path}{{}}")
+            check_value(member, shape.value, f"{path}{{}}", scalars)
     else:
-        is_right = isinstance(value, JSON_SCALARS[shape.type_name])
+        is_right = isinstance(value, scalars[shape.type_name])
         # To Python, a truth is a number too.
         is_right = is_right and (shape.type_name == "boolean" or not isinstance(value, bool))
         require(is_right, f"{path} is {value!r}, which is no {shape.type_name}")

@@ -3,6 +3,7 @@
 import json
 import re
 import unittest
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from botocore import UNSIGNED, xform_name
@@ -12,7 +13,15 @@ from local_cloud import ROOT
 from pool import DOCUMENT, Contract
 
 NAMESPACE = "Contracts"
+DIMENSIONS = [{"Name": "AutoScalingGroupName", "Value": "jibri"}]
 CLOUDWATCH_PROTOCOLS = ("smithy-rpc-v2-cbor", "json", "query")
+
+
+def query(query_id, metric, statistic, period_seconds=60):
+    metric = {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": DIMENSIONS}
+    return {"Id": query_id, "MetricStat": {"Metric": metric, "Period": period_seconds, "Stat": statistic}}
+
+
 # A valid call of every action, in an order in which they can be made.
 EXAMPLES = {
     "autoscaling": {
@@ -50,10 +59,15 @@ EXAMPLES = {
                     "Value": 3.5,
                     "Unit": "Count",
                     "Timestamp": "2026-11-22T07:00:01.123Z",
-                    "Dimensions": [{"Name": "AutoScalingGroupName", "Value": "jibri"}],
+                    "Dimensions": DIMENSIONS,
                     "StorageResolution": 1,
                 }
             ],
+        },
+        "GetMetricData": lambda _: {
+            "MetricDataQueries": [query("disk", "Disk & memory", "Average")],
+            "StartTime": "2026-11-22T07:00:00Z",
+            "EndTime": "2026-11-22T07:05:00Z",
         },
     },
 }
@@ -125,6 +139,92 @@ class CloudWatch(Contract):
                 with self.subTest(code, protocol=protocol, metrics=metrics[:1]):
                     refused = self.refused(code, client.put_metric_data, MetricData=metrics, **arguments)
                     self.assertEqual(type(refused).__name__, f"{exception}Exception")
+
+    def publish(self, metric, values):
+        """A value a minute; returns the first minute."""
+        start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=2)
+        data = [
+            {"Timestamp": start + timedelta(minutes=minute), "MetricName": metric, "Value": value}
+            for minute, value in enumerate(values)
+        ]
+        data = [{**datum, "Dimensions": DIMENSIONS} for datum in data]
+        self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+        return start
+
+    def test_what_was_published_comes_back_in_every_protocol(self):
+        start = self.publish("Back", [4.0, 1.0, 2.5])
+        self.publish("Back", [3.0])
+        times = {"StartTime": start, "EndTime": start + timedelta(minutes=2), "ScanBy": "TimestampAscending"}
+        queries = [query(one.lower(), "Back", one) for one in ("Average", "Sum", "Minimum", "Maximum", "SampleCount")]
+        queries += [query("percentile", "Back", "p95"), query("long", "Back", "Sum", 120)]
+        queries += [query("none", "Nothing", "Sum")]
+        minutes = [start, start + timedelta(minutes=1)]
+        expected = {
+            "average": (minutes, [3.5, 1.0]),
+            "sum": (minutes, [7.0, 1.0]),
+            "minimum": (minutes, [3.0, 1.0]),
+            "maximum": (minutes, [4.0, 1.0]),
+            "samplecount": (minutes, [2.0, 1.0]),
+            "percentile": (minutes, [4.0, 1.0]),
+            "long": (minutes[:1], [8.0]),
+            "none": ([], []),
+        }
+        for client, protocol in clients_of_every_protocol(self.pool.cloud, "cloudwatch"):
+            with self.subTest(protocol):
+                answer = client.get_metric_data(MetricDataQueries=queries, **times)
+                self.assertNotIn("NextToken", answer)
+                results = {one["Id"]: (one["Timestamps"], one["Values"]) for one in answer["MetricDataResults"]}
+                self.assertEqual(results, expected)
+                hidden = {**queries[0], "ReturnData": False}
+                backwards = times | {"ScanBy": "TimestampDescending"}
+                latest = client.get_metric_data(MetricDataQueries=[hidden, queries[1]], **backwards)
+                self.assertEqual([one["Values"] for one in latest["MetricDataResults"]], [[1.0, 7.0]])
+
+    def test_metrics_come_on_pages(self):
+        start = self.publish("Paged", range(5))
+        arguments = {
+            "MetricDataQueries": [query("one", "Paged", "Sum"), query("other", "Paged", "Maximum")],
+            "StartTime": start,
+            "EndTime": start + timedelta(hours=1),
+            "ScanBy": "TimestampAscending",
+        }
+        partial, complete = "PartialData", "Complete"
+        on_pages = {
+            4: [
+                [(partial, [0, 1, 2, 3]), (partial, [])],
+                [(complete, [4]), (partial, [0, 1, 2])],
+                [(complete, []), (complete, [3, 4])],
+            ],
+            5: [
+                [(complete, [0, 1, 2, 3, 4]), (partial, [])],
+                [(complete, []), (complete, [0, 1, 2, 3, 4])],
+            ],
+        }
+        for client, protocol in clients_of_every_protocol(self.pool.cloud, "cloudwatch"):
+            for most, expected in on_pages.items():
+                with self.subTest(protocol, most=most):
+                    pages = client.get_paginator("get_metric_data").paginate(MaxDatapoints=most, **arguments)
+                    found = [[(one["StatusCode"], one["Values"]) for one in page["MetricDataResults"]] for page in pages]
+                    self.assertEqual(found, expected)
+
+    def test_what_cannot_be_read_is_refused(self):
+        start = datetime.now(UTC) - timedelta(hours=1)
+        right = {"MetricDataQueries": [query("one", "Any", "Sum")], "StartTime": start, "EndTime": datetime.now(UTC)}
+        for code, wrong in (
+            ("InvalidNextToken", {"NextToken": "invented"}),
+            ("ValidationError", {"MetricDataQueries": []}),
+            ("ValidationError", {"MetricDataQueries": [query("one", "Any", "Sum")] * 2}),
+            ("ValidationError", {"MetricDataQueries": [query("One", "Any", "Sum")]}),
+            ("ValidationError", {"MetricDataQueries": [query("one", "Any", "Median")]}),
+            ("ValidationError", {"MetricDataQueries": [query("one", "Any", "Sum", 61)]}),
+            ("ValidationError", {"MetricDataQueries": [{"Id": "one", "Expression": "1 + 1"}]}),
+            ("ValidationError", {"EndTime": start}),
+            ("ValidationError", {"MaxDatapoints": 100_801}),
+            ("ValidationError", {"ScanBy": "Value"}),
+        ):
+            for client, protocol in clients_of_every_protocol(self.pool.cloud, "cloudwatch"):
+                with self.subTest(wrong, protocol=protocol):
+                    self.refused(code, client.get_metric_data, **right | wrong)
 
     def test_every_unit_is_taken(self):
         units = self.cloudwatch.meta.service_model.shape_for("StandardUnit").enum

@@ -234,7 +234,9 @@ class Ssm(Contract):
         )
         self.assertEqual(self.ssm.get_parameter(**name)["Parameter"]["Value"], first["Value"])
         self.ssm.put_parameter(Value="second", Overwrite=True, **name)
+        self.refused("ValidationException", self.ssm.put_parameter, Value="x" * 4097, Overwrite=True, **name)
         self.assertEqual(self.ssm.get_parameter(**name)["Parameter"]["Value"], "second")
+        self.ssm.put_parameter(Value="x" * 4096, Overwrite=True, **name)
         self.refused("ValidationException", self.ssm.get_parameter)
 
 

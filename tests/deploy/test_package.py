@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = ["AvailabilityFunction", "ScaleInFunction", "DrainFunction"]
+FUNCTIONS = ["AvailabilityFunction", "ScaleInFunction", "DrainFunction", "ForecastFunction"]
 MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 # As sam writes it.
 BUILT_TEMPLATE = """\

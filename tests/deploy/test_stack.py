@@ -31,6 +31,7 @@ PARAMETERS = {
     "ImageId": "ami-0123456789abcdef0",
     "RecordingsExpirationDays": "30",
     "ReservedConcurrency": "1",
+    "PlannedParameter": "/jibri/planned",
     "AlarmEmail": "operations@example.com",
 }
 # What ministack refuses; the shipped template keeps it.
@@ -158,6 +159,16 @@ class Deployed(unittest.TestCase):
         problem = "no signal from Jicofo: GET http://127.0.0.1:9/stats"
         CLOUD.eventually(
             "scale_in says what is wrong", lambda: any(problem in message for message in self.messages("scale-in"))
+        )
+
+    def test_the_forecast_has_its_schedule_and_says_what_it_lacks(self):
+        scheduler, functions = CLOUD.client("scheduler"), CLOUD.client("lambda")
+        schedule = scheduler.get_schedule(Name=f"{NAME}-forecast")
+        self.assertEqual(schedule["ScheduleExpression"], "rate(5 minutes)")
+        forecast = functions.get_function(FunctionName=schedule["Target"]["Arn"])["Configuration"]["FunctionName"]
+        functions.invoke(FunctionName=forecast, Payload=(ROOT / "events" / "forecast.json").read_text())
+        CLOUD.eventually(
+            "forecast says that it has no history", lambda: any("history" in one for one in self.messages("forecast"))
         )
 
     def test_a_lifecycle_event_finds_its_way_to_the_drain(self):

@@ -73,9 +73,10 @@ class WithAScenario(Teardown):
 
     def assert_torn_down(self, run):
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-        self.assertEqual(self.calls()[-2:], [
+        self.assertEqual(self.calls()[-3:], [
             "cloudformation delete-stack --stack-name jibri",
             "cloudformation wait stack-delete-complete --stack-name jibri",
+            "ssm delete-parameters --names /jibri/forecast",
         ])  # fmt: skip
 
     def test_a_recording_is_waited_for(self):
@@ -87,6 +88,12 @@ class WithAScenario(Teardown):
         self.assertEqual(run.stdout.count("1 Terminating:Wait\n"), 40)
         self.assertEqual((self.directory / "pauses").read_text().split(), ["30"] * 41)
         self.assertIn("The bucket jibri-recordings is kept", run.stdout)
+
+    def test_a_forecast_that_stays_is_named_and_does_no_harm(self):
+        self.play([], refused={"delete-parameters": 1})
+        run = self.run_script("jibri", "--yes")
+        self.assert_torn_down(run)
+        self.assertIn("the last forecast stays in the SSM parameter /jibri/forecast", run.stderr)
 
     def test_nothing_can_be_launched_meanwhile(self):
         self.play([["i-1", "Pending", "False"]], [["i-1", "InService", "True"]], [])

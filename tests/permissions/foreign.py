@@ -29,7 +29,8 @@ def call(function, action, resource, tags=None, conditions=None):
     }
 
 
-FUNCTIONS = ("availability", "scale_in", "drain")
+FUNCTIONS = ("availability", "scale_in", "drain", "forecast")
+FORECAST = arn("ssm", "parameter/jibri/forecast")
 GROUP_TAG = "jibri-autoscaler:group"
 OURS = {GROUP_TAG: "jibri"}
 OTHERS = {GROUP_TAG: "other"}
@@ -66,8 +67,12 @@ METRICS = {
 }
 OTHER_PARAMETERS = {
     "another stack's parameter": {"resource": arn("ssm", "parameter/other/forecast")},
+    "a parameter whose name begins like ours": {"resource": f"{FORECAST}-2"},
     "Jibri's password": {"resource": arn("ssm", "parameter/jibri/xmpp-password")},
 }
+PLANNED_PARAMETER = "/operations/jibri-events"
+PLANNED = arn("ssm", f"parameter{PLANNED_PARAMETER}")
+PLANS = {"the planned events": {"resource": PLANNED}}
 BUCKET = "recordings"
 BUCKET_ARN = f"arn:{PARTITION}:s3:::{BUCKET}"
 OBJECT = f"{BUCKET_ARN}/recordings/2026-01-05_abc/meeting.mp4"
@@ -86,11 +91,11 @@ BOUNDARIES = [
     (call("availability", "autoscaling:SetDesiredCapacity", group("jibri")), OTHER_GROUPS),
     (call("availability", "ec2:CreateTags", instance(), OURS, OUR_KEYS), TAGGED),
     (call("availability", "cloudwatch:PutMetricData", "*", conditions=NAMESPACE), METRICS),
-    (call("availability", "ssm:GetParameter", arn("ssm", "parameter/jibri/forecast")), OTHER_PARAMETERS),
+    (call("availability", "ssm:GetParameter", FORECAST), {**OTHER_PARAMETERS, **PLANS}),
     (call("scale_in", "autoscaling:SetInstanceProtection", group("jibri")), OTHER_GROUPS),
     (call("scale_in", "autoscaling:TerminateInstanceInAutoScalingGroup", group("jibri")), OTHER_GROUPS),
     (call("scale_in", "ec2:CreateTags", instance(), OURS, OUR_KEYS), TAGGED),
-    (call("scale_in", "ssm:GetParameter", arn("ssm", "parameter/jibri/forecast")), OTHER_PARAMETERS),
+    (call("scale_in", "ssm:GetParameter", FORECAST), {**OTHER_PARAMETERS, **PLANS}),
     (
         call("scale_in", "ssm:SendCommand", arn("ssm", "document/jibri-check")),
         {**OTHER_DOCUMENTS, "the drain's document": {"resource": arn("ssm", "document/jibri-drain")}},
@@ -102,6 +107,10 @@ BOUNDARIES = [
     (call("drain", "cloudwatch:PutMetricData", "*", conditions=NAMESPACE), METRICS),
     (call("drain", "ssm:SendCommand", arn("ssm", "document/jibri-drain")), OTHER_DOCUMENTS),
     (call("drain", "ssm:SendCommand", instance(), OURS), OTHER_INSTANCES),
+    (call("forecast", "cloudwatch:PutMetricData", "*", conditions=NAMESPACE), METRICS),
+    (call("forecast", "ssm:GetParameter", FORECAST), OTHER_PARAMETERS),
+    (call("forecast", "ssm:GetParameter", PLANNED), {"a plan whose name begins like ours": {"resource": f"{PLANNED}-2"}}),
+    (call("forecast", "ssm:PutParameter", FORECAST), {**OTHER_PARAMETERS, **PLANS}),
     (call("instance", "s3:PutObject", OBJECT), OTHER_OBJECTS),
     (call("instance", "s3:AbortMultipartUpload", OBJECT), OTHER_OBJECTS),
     (
@@ -116,7 +125,7 @@ BOUNDARIES = [
         call("instance", "ssm:GetParameters", arn("ssm", "parameter/jibri/xmpp-password")),
         {
             "another parameter": {"resource": arn("ssm", "parameter/other/password")},
-            "the functions' parameter": {"resource": arn("ssm", "parameter/jibri/forecast")},
+            "the functions' parameter": {"resource": FORECAST},
         },
     ),
     (
@@ -127,12 +136,15 @@ BOUNDARIES = [
         },
     ),
     (call("instance", "cloudwatch:PutMetricData", "*", conditions=NAMESPACE), METRICS),
-    (
-        call("scheduler", "lambda:InvokeFunction", arn("lambda", "function:jibri-drain")),
-        {
-            "another stack's function": {"resource": arn("lambda", "function:other-drain")},
-            "another function of ours": {"resource": arn("lambda", "function:jibri-other")},
-        },
+    *(
+        (
+            call("scheduler", "lambda:InvokeFunction", arn("lambda", f"function:jibri-{function.replace('_', '-')}")),
+            {
+                "another stack's function": {"resource": arn("lambda", "function:other-drain")},
+                "another function of ours": {"resource": arn("lambda", "function:jibri-other")},
+            },
+        )
+        for function in FUNCTIONS
     ),
     *(
         (
@@ -160,16 +172,25 @@ FORBIDDEN = [
     *(call(role, "autoscaling:SuspendProcesses", group("jibri")) for role in FUNCTIONS),
     *(call(role, "ec2:TerminateInstances", instance(), OURS) for role in (*FUNCTIONS, "instance")),
     *(call(role, "ec2:DeleteTags", instance(), OURS, OUR_KEYS) for role in (*FUNCTIONS, "instance")),
-    *(call(role, "autoscaling:SetDesiredCapacity", group("jibri")) for role in ("scale_in", "drain", "instance")),
+    *(
+        call(role, "autoscaling:SetDesiredCapacity", group("jibri"))
+        for role in ("scale_in", "drain", "forecast", "instance")
+    ),
     *(
         call(role, "autoscaling:TerminateInstanceInAutoScalingGroup", group("jibri"))
-        for role in ("availability", "drain", "instance")
+        for role in ("availability", "drain", "forecast", "instance")
     ),
     *(
         call(role, "autoscaling:CompleteLifecycleAction", group("jibri"))
-        for role in ("availability", "scale_in", "instance")
+        for role in ("availability", "scale_in", "forecast", "instance")
     ),
-    *(call(role, "ssm:SendCommand", instance(), OURS) for role in ("availability", "instance")),
+    *(call(role, "ssm:SendCommand", instance(), OURS) for role in ("availability", "forecast", "instance")),
+    # Who forecasts says what is wanted, and nothing more; and nobody else does.
+    call("forecast", "autoscaling:SetInstanceProtection", group("jibri")),
+    call("forecast", "ec2:CreateTags", instance(), OURS, OUR_KEYS),
+    call("forecast", "ssm:DeleteParameter", FORECAST),
+    *(call(role, "ssm:PutParameter", FORECAST) for role in ("availability", "scale_in", "drain", "instance")),
+    *(call(role, "cloudwatch:GetMetricData", "*") for role in ("availability", "scale_in", "drain", "instance")),
     *(call(role, "s3:GetObject", OBJECT) for role in (*FUNCTIONS, "instance")),
     *(call(role, "s3:DeleteObject", OBJECT) for role in (*FUNCTIONS, "instance")),
     *(call(role, "iam:PassRole", arn("iam", "role/jibri-JibriRole", region="")) for role in (*FUNCTIONS, "instance")),

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from foreign import BUCKET, PASSWORD_KEY
+from foreign import BUCKET, PASSWORD_KEY, PLANNED_PARAMETER
 from iam import allowed_call, evaluate, tags_as_context, texts
 from stack import load
 
@@ -18,6 +18,7 @@ STACK = load(
         "PublicUrl": "https://meet.example.com",
         "XmppServer": "10.0.0.2",
         "PasswordKeyArn": PASSWORD_KEY,
+        "PlannedParameter": PLANNED_PARAMETER,
     },
     names={"RecordingsBucket": BUCKET},
 )

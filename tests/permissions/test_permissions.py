@@ -4,7 +4,7 @@ import json
 import unittest
 from importlib.resources import files
 
-from foreign import BOUNDARIES, FORBIDDEN
+from foreign import BOUNDARIES, FORBIDDEN, FUNCTIONS
 from granted import ROLE_OF, ROLES, decide, grants, logged_calls
 from iam import evaluate
 
@@ -23,7 +23,7 @@ NOT_CALLED_BY_US = {
     "ec2messages:GetMessages": "SSM's agent",
     "ec2messages:SendReply": "SSM's agent",
     "kms:Decrypt": "SSM, when it gives out a password",
-    "lambda:InvokeFunction": "EventBridge Scheduler, every minute",
+    "lambda:InvokeFunction": "EventBridge Scheduler, by the schedules",
     "logs:CreateLogStream": "Lambda, for what the function prints",
     "logs:PutLogEvents": "Lambda, for what the function prints",
     "s3:AbortMultipartUpload": "rclone, after an upload in parts that failed",
@@ -37,6 +37,7 @@ NOT_CALLED_BY_US = {
 }
 # Allowed on every resource although AWS's reference knows a resource for it.
 BROADER_THAN_A_RESOURCE = {
+    "cloudwatch:GetMetricData": "a metric has no ARN, and for reading no condition names the namespace",
     "cloudwatch:PutMetricData": "a metric has no ARN; the condition on the namespace binds it",
     "ec2:AssignPrivateIpAddresses": "Lambda's interfaces have no name beforehand; denied to the function's code",
     "ec2:CreateNetworkInterface": "Lambda's interfaces have no name beforehand; denied to the function's code",
@@ -137,7 +138,7 @@ class Boundaries(unittest.TestCase):
         self.assertEqual(limited - tried, set())
 
     def test_an_interface_of_the_network_is_denied_to_code_and_allowed_to_lambda(self):
-        for function in ("availability", "scale_in", "drain"):
+        for function in FUNCTIONS:
             statements = ROLES[ROLE_OF[function]]
             by_lambda = evaluate(statements, "ec2:CreateNetworkInterface", "*", {})
             self.assertTrue(by_lambda.allowed, by_lambda)

@@ -52,6 +52,14 @@ class Parameters(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue(limits or parameter["Type"] != "String" and parameter["Type"] != "Number")
 
+    def test_the_forecasts_floor_is_a_number_of_jibris_or_nothing(self):
+        pattern = TEMPLATE["Parameters"]["ForecastFloor"]["AllowedPattern"]
+        for allowed in ["", *map(str, range(501))]:
+            self.assertRegex(allowed, pattern)
+        for refused in ("501", "510", "600", "1000", "-1", "07", "1.5", "many"):
+            with self.subTest(refused):
+                self.assertNotRegex(refused, pattern)
+
     def test_each_does_something(self):
         body = json.dumps({part: TEMPLATE[part] for part in ("Conditions", "Globals", "Resources")}, default=str)
         for name in TEMPLATE["Parameters"]:
@@ -92,7 +100,10 @@ class Settings(unittest.TestCase):
             parameter = TEMPLATE["Parameters"][value["Ref"]]
             default, text = documented[variable]
             with self.subTest(variable):
-                self.assertEqual(str(parameter["Default"]), default.strip("`"))
+                if parameter["Default"] == "":
+                    self.assertIn(default.strip("`"), {"none", *documented})
+                else:
+                    self.assertEqual(str(parameter["Default"]), default.strip("`"))
                 if "MinValue" in parameter:
                     limits = f"{parameter['MinValue']} to {parameter['MaxValue']:,}"
                     self.assertIn(limits, text)
@@ -211,11 +222,14 @@ class Functions(unittest.TestCase):
             self.assertLessEqual(config["MaximumEventAgeInSeconds"], 60)
             self.assertTrue(config["DestinationConfig"]["OnFailure"]["Destination"])
 
-    def test_each_runs_every_minute_once(self):
-        schedules = [
-            resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::Scheduler::Schedule"
-        ]
-        self.assertEqual([schedule["ScheduleExpression"] for schedule in schedules], ["rate(1 minute)"] * 3)
+    def test_each_runs_by_its_schedule_once(self):
+        schedules = STACK.of_type("AWS::Scheduler::Schedule").values()
+        rates = {schedule["Name"].removeprefix("jibri-"): schedule["ScheduleExpression"] for schedule in schedules}
+        every_minute = dict.fromkeys(("availability", "scale-in", "drain"), "rate(1 minute)")
+        self.assertEqual(rates, {**every_minute, "forecast": "rate(5 minutes)"})
+        config = (ROOT / "crates" / "localcloud" / "src" / "config.rs").read_text()
+        local = {name.replace("_", "-"): minutes for minutes, name in re.findall(r'every\((\d+), "(\w+)"\)', config)}
+        self.assertEqual(local, {name: re.search(r"\d+", rate).group() for name, rate in rates.items()})
         for schedule in schedules:
             self.assertEqual(schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"], 0)
 
@@ -251,7 +265,7 @@ class Metrics(unittest.TestCase):
     def test_every_alarm_says_what_missing_data_mean_and_tells_somebody(self):
         topic = STACK.reference("AlarmTopic")
         alarms = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
-        self.assertEqual(len(alarms), 12)
+        self.assertEqual(len(alarms), 13)
         for name, alarm in alarms.items():
             with self.subTest(name):
                 self.assertIn("TreatMissingData", alarm)
@@ -259,6 +273,20 @@ class Metrics(unittest.TestCase):
         # When nobody looks, that is what the operator must hear.
         silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
         self.assertEqual(silent, {"SignalLostAlarm", "HeartbeatTooOldAlarm"})
+
+    def test_a_function_that_keeps_failing_rings(self):
+        alarms = STACK.of_type("AWS::CloudWatch::Alarm")
+        watched = {name: set() for name in ("FunctionsFailAlarm", "ForecastFailsAlarm")}
+        for name, functions in watched.items():
+            for metric in alarms[name]["Metrics"]:
+                if "MetricStat" in metric:
+                    (dimension,) = metric["MetricStat"]["Metric"]["Dimensions"]
+                    functions.add((dimension["Value"], metric["MetricStat"]["Metric"]["MetricName"]))
+                    self.assertIn(metric["Id"], alarms[name]["Metrics"][0]["Expression"])
+        references = {function.binary: STACK.reference(function.logical_id) for function in STACK.functions}
+        of = lambda *binaries: {(references[one], kind) for one in binaries for kind in ("Errors", "Throttles")}
+        self.assertEqual(watched["FunctionsFailAlarm"], of("availability", "scale_in", "drain"))
+        self.assertEqual(watched["ForecastFailsAlarm"], of("forecast"))
 
     def test_the_guide_explains_every_alarm_and_no_other(self):
         guide = (ROOT / "docs" / "deploying.md").read_text()

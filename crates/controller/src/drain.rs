@@ -45,7 +45,7 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
                 errors.add(error);
                 Vec::new()
             });
-            let target = Target { spare: 0, hold: 0, source: "nobody".into() };
+            let target = Target { spare: 0, hold: 0, hold_soon: 0, source: "nobody".into() };
             let observed = assemble(now, group, descriptions, Vec::new(), target, 0);
             Some(attach_commands(settings, ports, observed.observation, &mut errors).await)
         }

@@ -26,14 +26,18 @@ pub fn decide_target(
     parameter: Option<&Result<String, CallError>>,
     now: Timestamp,
 ) -> (Target, Option<String>) {
-    let fallback = |source: &str| Target { spare: threshold, hold: threshold, source: source.to_owned() };
+    let fallback =
+        |source: &str| Target { spare: threshold, hold: threshold, hold_soon: threshold, source: source.to_owned() };
     let Some(parameter) = parameter else {
         return (fallback("JIBRIS_THRESHOLD"), None);
     };
     match read_parameter(parameter, now) {
         Ok(Some(parameter)) if parameter.spare_target.max(parameter.hold_target) > threshold => {
             let spare = parameter.spare_target.max(threshold);
-            (Target { spare, hold: parameter.hold_target.max(spare), source: "the forecast".into() }, None)
+            {
+                let hold = parameter.hold_target.max(spare);
+                (Target { spare, hold, hold_soon: hold, source: "the forecast".into() }, None)
+            }
         }
         Ok(Some(_)) => (fallback("JIBRIS_THRESHOLD, over the forecast"), None),
         Ok(None) => (fallback("JIBRIS_THRESHOLD, without a forecast yet"), None),

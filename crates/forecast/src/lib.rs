@@ -1,90 +1,39 @@
 //! How many Jibris will be wanted: plain history in, targets out. No I/O, no clock.
+//!
+//! - [`season`](self): what is usual at this time of the week, minute by minute in local time
+//! - the level: what the last hours and days say against the season (gamma–Poisson)
+//! - the distribution: starts within the lead time, negative binomial, less the recordings that end
+//! - the price: what a refusal may cost for the hit rate to come out, learnt from what happened
+//! - the commitment: which levels of the pool are worth their hours at that price, slot by slot
+//!
+//! `docs/forecast.md` has the formulas, their sources, and what they come to.
 
-use serde::{Deserialize, Serialize};
+mod commitment;
+mod distribution;
+mod price;
+mod season;
+mod types;
 
-/// A minute, in seconds: the length of a slot.
-pub const SLOT_SECONDS: i64 = 60;
+pub use types::{Forecast, Input, Minute, Policy, Ratio, SLOT_SECONDS, SLOTS, State};
 
-/// How many slots a forecast covers.
-pub const SLOTS: usize = 60;
+use commitment::commit;
+use distribution::{Demand, marginal_refusals};
+use season::{Rate, Season};
 
-/// What the operator wants.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Policy {
-    /// The probability that a request finds a Jibri.
-    pub hit_rate: f64,
-    /// The least spare target.
-    pub floor: u32,
-    /// The largest target.
-    pub maximum: u32,
-}
-
-/// One minute of the past. What is not known is `None`, and is not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Minute {
-    /// Recordings that began.
-    pub starts: Option<f32>,
-    /// Recordings that were refused.
-    pub refused: Option<f32>,
-    /// The fewest Jibris that were available.
-    pub available: Option<f32>,
-    /// Recordings under way.
-    pub busy: Option<f32>,
-    /// Conferences under way.
-    pub conferences: Option<f32>,
-}
-
-/// What a forecast is made from.
-pub struct Input<'a> {
-    /// Now, in seconds since the Unix epoch.
-    pub now: i64,
-    /// Whole minutes, oldest first; the last one ends with the minute that `now` is in begins.
-    pub minutes: &'a [Minute],
-    /// Local time less UTC, in seconds, at a moment in seconds since the Unix epoch.
-    pub offset_seconds: &'a dyn Fn(i64) -> i64,
-    /// For how long each recording under way has lasted, in seconds.
-    pub recordings_seconds: &'a [i64],
-    /// How long a launch takes until its Jibri is available, in seconds.
-    pub lead_seconds: i64,
-    /// What the last forecast remembered; the default after none.
-    pub state: State,
-}
-
-/// What one forecast hands to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct State {
-    /// Until when the outcome has been learnt from, in seconds since the Unix epoch; 0 for never.
-    pub learnt_until: i64,
-    /// The logarithm of the price of a refusal, in instance-minutes.
-    pub log_price: f64,
-    /// Refusals beyond what the hit rate allows; negative is credit.
-    pub excess_refusals: f64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        State { learnt_until: 0, log_price: 5.0, excess_refusals: 0.0 }
-    }
-}
-
-/// The targets of the coming hour, one a slot, and where they come from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Forecast {
-    /// When the first slot begins: the minute of now.
-    pub first_slot_at: i64,
-    /// Available and pending Jibris to have at least, from each slot's beginning.
-    pub spare: Vec<u32>,
-    /// Available Jibris to keep at least; never under `spare`.
-    pub hold: Vec<u32>,
-    /// Expected starts in each slot.
-    pub expected_starts: Vec<f64>,
-    /// Expected refusals in each slot.
-    pub expected_refusals: Vec<f64>,
-    /// What to hand to the next forecast.
-    pub state: State,
-    /// Which part of the target of now comes from what: sentences.
-    pub reasons: Vec<String>,
-}
+/// How many minutes of history must be known: a day.
+const LEAST_KNOWN_MINUTES: usize = 24 * 60;
+/// How long after a shortfall availability looks, in seconds: the lead time that a launch really has.
+const REACTION_SECONDS: i64 = 10;
+/// How far back an outcome is still learnt from, in seconds.
+const LEARN_BACK_SECONDS: i64 = 3600;
+/// The last hours: after how many minutes they count half, and how many expected requests the prior is worth.
+const HOURS: (f64, f64) = (90.0, 20.0);
+/// The last days: after how many expected requests they fade to 1/e, and how many the prior is worth.
+const DAYS: (f64, f64) = (300.0, 50.0);
+/// The overdispersion guessed at first, what the guess is worth, and how many requests it takes to fade.
+const OVERDISPERSION: (f64, f64, f64) = (0.02, 400.0, 2000.0);
+/// An outcome of more minutes than these says nothing of the dispersion within a lead time.
+const DISPERSION_MINUTES: i64 = 10;
 
 /// Makes a forecast.
 ///
@@ -92,23 +41,232 @@ pub struct Forecast {
 /// Why there can be none yet.
 pub fn forecast(policy: &Policy, input: &Input) -> Result<Forecast, String> {
     let known = input.minutes.iter().filter(|minute| minute.starts.is_some()).count();
-    if known < 24 * 60 {
-        return Err(format!("{known} minutes of history are known, and a day is needed"));
+    if known < LEAST_KNOWN_MINUTES {
+        return Err(format!("{known} minutes of history are known, and {LEAST_KNOWN_MINUTES} are needed"));
     }
-    let total: f64 = input.minutes.iter().filter_map(|minute| minute.starts).map(f64::from).sum();
-    #[allow(clippy::cast_precision_loss, reason = "minutes of two weeks")]
-    let rate = total / known as f64;
-    #[allow(clippy::cast_precision_loss, reason = "minutes")]
-    let mean = rate * input.lead_seconds as f64 / 60.0;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
-    let spare = ((mean + 3.0 * mean.sqrt()).ceil() as u32).max(policy.floor).min(policy.maximum);
+    let season = Season::new(input);
+    let mut state = input.state;
+    let learnt_minutes = learn(&mut state, policy, input, &season);
+    let level = Level::of(&state);
+    let outlook = Outlook::new(input, &season, &level);
+
+    let saved: Vec<Vec<f64>> = (0..SLOTS).map(|slot| marginal_refusals(&outlook.demand(slot))).collect();
+    let slot_minutes = SLOT_SECONDS as f64 / 60.0;
+    price::fade_table(&mut state, learnt_minutes as f64);
+    let learnt_slots = usize::try_from(learnt_minutes * 60 / SLOT_SECONDS).unwrap_or(0).min(SLOTS);
+    for (slot, saved) in saved.iter().enumerate().take(learnt_slots) {
+        price::add_to_table(&mut state, outlook.demand(slot).in_slot, saved, slot_minutes);
+    }
+    let log_price = price::log_price(&state, policy.hit_rate);
+    let launch_minutes = input.lead_seconds as f64 / 60.0;
+    let mut targets = commit(&saved, log_price.exp(), slot_minutes, launch_minutes);
+    let wanted = (targets.spare[0], targets.hold[0]);
+    for (spare, hold) in targets.spare.iter_mut().zip(&mut targets.hold) {
+        *spare = (*spare).max(policy.floor).min(policy.maximum);
+        *hold = (*hold).min(policy.maximum).max(*spare);
+    }
+    let expected_refusals = saved.iter().zip(&targets.spare);
     Ok(Forecast {
-        first_slot_at: input.now.div_euclid(SLOT_SECONDS) * SLOT_SECONDS,
-        spare: vec![spare; SLOTS],
-        hold: vec![spare; SLOTS],
-        expected_starts: vec![rate; SLOTS],
-        expected_refusals: vec![0.0; SLOTS],
-        state: input.state,
-        reasons: vec![format!("{rate:.2} starts a minute on average")],
+        first_slot_at: outlook.begins_at,
+        expected_starts: (0..SLOTS).map(|slot| outlook.starts_in(slot)).collect(),
+        expected_refusals: expected_refusals.map(|(saved, spare)| saved.iter().skip(*spare as usize).sum()).collect(),
+        reasons: explain(policy, input, &state, &level, &outlook, log_price, wanted),
+        spare: targets.spare,
+        hold: targets.hold,
+        state,
     })
+}
+
+/// Learns from the minutes that have become known; tells how many they are.
+fn learn(state: &mut State, policy: &Policy, input: &Input, season: &Season) -> i64 {
+    let end = input.now.div_euclid(60) * 60;
+    let unknown = input.minutes.iter().rev().take_while(|minute| minute.starts.is_none()).count();
+    let until = end - unknown as i64 * 60;
+    let from = match state.learnt_until {
+        0 => until,
+        learnt_until => learnt_until.max(until - LEARN_BACK_SECONDS),
+    };
+    if from >= until {
+        state.learnt_until = state.learnt_until.max(until);
+        return 0;
+    }
+    let weights = season.weights(season.local_minute_of(from).div_euclid(24 * 60));
+    let (mut requests, mut refused, mut expected, mut variance) = (0.0, 0.0, 0.0, 0.0);
+    let first = input.minutes.len().saturating_sub(((end - from) / 60) as usize);
+    let last = input.minutes.len() - unknown;
+    for (index, minute) in input.minutes.iter().enumerate().take(last).skip(first) {
+        let Some(asked) = minute.requests() else { continue };
+        let moment = end - (input.minutes.len() - index) as i64 * 60;
+        let Rate { mean, uncertainty } = season.rate(season.local_minute_of(moment), &weights);
+        requests += asked;
+        refused += minute.refused_for_want();
+        expected += mean;
+        variance += mean * uncertainty;
+    }
+    let minutes = (until - from) / 60;
+    let before = Level::of(state);
+    let mean = expected * before.factor();
+    state.hours.learn(0.5_f64.powf(minutes as f64 / HOURS.0), requests, expected * before.days);
+    state.days.learn((-expected / DAYS.0).exp(), requests, expected);
+    if minutes <= DISPERSION_MINUTES && expected > 0.0 {
+        // The uncertainty of the mean is counted by itself.
+        let squared = (requests - mean).powi(2) - mean - mean * mean * variance / expected;
+        state.overdispersion.learn((-expected / OVERDISPERSION.2).exp(), squared, mean * mean);
+    }
+    price::learn_refusals(state, policy.hit_rate, requests, refused);
+    state.learnt_until = until;
+    minutes
+}
+
+/// What the last hours and days say against the season.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    hours: f64,
+    days: f64,
+    overdispersion: f64,
+}
+
+impl Level {
+    fn of(state: &State) -> Level {
+        let (guess, worth, _) = OVERDISPERSION;
+        Level {
+            hours: state.hours.mean(1.0, HOURS.1),
+            days: state.days.mean(1.0, DAYS.1),
+            overdispersion: state.overdispersion.mean(guess, worth).clamp(0.0, 1.0),
+        }
+    }
+
+    fn factor(&self) -> f64 {
+        self.hours * self.days
+    }
+}
+
+/// The coming hour, and the lead time after it.
+struct Outlook {
+    begins_at: i64,
+    /// From the minute's beginning to the first slot's, in seconds.
+    into_minute: f64,
+    lead_seconds: f64,
+    overdispersion: f64,
+    /// Expected starts, and their variances for the uncertain means, before each minute.
+    starts_before: Vec<f64>,
+    variance_before: Vec<f64>,
+    busy: f64,
+    /// Ends of a recording, a minute.
+    hazard: f64,
+}
+
+impl Outlook {
+    fn new(input: &Input, season: &Season, level: &Level) -> Outlook {
+        let begins_at = input.now.div_euclid(SLOT_SECONDS) * SLOT_SECONDS;
+        let minute_at = input.now.div_euclid(60) * 60;
+        let minutes = (SLOTS as i64 * SLOT_SECONDS + input.lead_seconds + REACTION_SECONDS) / 60 + 3;
+        let (mut starts_before, mut variance_before) = (vec![0.0], vec![0.0]);
+        let (mut starts, mut variance) = (0.0, 0.0);
+        let mut day = None;
+        let mut weights = Vec::new();
+        for minute in 0..minutes {
+            let local = season.local_minute_of(minute_at + minute * 60);
+            if day != Some(local.div_euclid(24 * 60)) {
+                day = Some(local.div_euclid(24 * 60));
+                weights = season.weights(local.div_euclid(24 * 60));
+            }
+            let Rate { mean, uncertainty } = season.rate(local, &weights);
+            starts += mean * level.factor();
+            variance += mean * level.factor() * uncertainty;
+            starts_before.push(starts);
+            variance_before.push(variance);
+        }
+        Outlook {
+            begins_at,
+            into_minute: (begins_at - minute_at) as f64,
+            lead_seconds: (input.lead_seconds + REACTION_SECONDS) as f64,
+            overdispersion: level.overdispersion,
+            starts_before,
+            variance_before,
+            busy: input.recordings_seconds.len() as f64,
+            hazard: end_hazard(input.minutes),
+        }
+    }
+
+    /// A sum before a moment of the outlook, in seconds after the first slot's beginning, between minutes in proportion.
+    fn before(&self, sums: &[f64], seconds: f64) -> f64 {
+        let minutes = (seconds + self.into_minute) / 60.0;
+        let index = (minutes as usize).min(sums.len() - 2);
+        sums[index] + (sums[index + 1] - sums[index]) * (minutes - index as f64)
+    }
+
+    fn starts(&self, from: f64, until: f64) -> f64 {
+        self.before(&self.starts_before, until) - self.before(&self.starts_before, from)
+    }
+
+    fn starts_in(&self, slot: usize) -> f64 {
+        let begin = (slot as i64 * SLOT_SECONDS) as f64;
+        self.starts(begin, begin + SLOT_SECONDS as f64)
+    }
+
+    /// The demand that launches of a slot face.
+    fn demand(&self, slot: usize) -> Demand {
+        let ordered = (slot as i64 * SLOT_SECONDS) as f64;
+        let arrived = ordered + self.lead_seconds;
+        let middle = arrived + SLOT_SECONDS as f64 / 2.0;
+        let during_lead = self.starts(ordered, middle);
+        let variance = self.before(&self.variance_before, middle) - self.before(&self.variance_before, ordered);
+        let uncertainty = if during_lead > 0.0 { variance / during_lead } else { 0.0 };
+        // By the order, some of those who record now have ended, and some of those to come have begun.
+        let busy = (self.busy + self.starts(0.0, ordered)) * (-self.hazard * ordered / 60.0).exp();
+        Demand {
+            during_lead,
+            in_slot: self.starts(arrived, arrived + SLOT_SECONDS as f64),
+            overdispersion: self.overdispersion + uncertainty,
+            ends: busy * self.hazard * self.lead_seconds / 60.0,
+        }
+    }
+}
+
+/// How many of the recordings under way end in a minute: starts by busy minutes, by Little's law.
+fn end_hazard(minutes: &[Minute]) -> f64 {
+    let known = minutes.iter().filter_map(|minute| Some((minute.starts?, minute.busy?)));
+    let (starts, busy) =
+        known.fold((0.0, 0.0), |sums, (starts, busy)| (sums.0 + f64::from(starts), sums.1 + f64::from(busy)));
+    if busy > 100.0 { starts / busy } else { 0.0 }
+}
+
+/// Which part of the target of now comes from what.
+fn explain(
+    policy: &Policy,
+    input: &Input,
+    state: &State,
+    level: &Level,
+    outlook: &Outlook,
+    log_price: f64,
+    (spare, hold): (u32, u32),
+) -> Vec<String> {
+    let demand = outlook.demand(0);
+    let mut reasons = vec![
+        format!(
+            "{:.1} starts expected within {} s: the season, times {:.2} for the last days, times {:.2} for the last hours",
+            demand.during_lead, input.lead_seconds, level.days, level.hours
+        ),
+        format!("{:.1} of {} recordings expected to end meanwhile", demand.ends, outlook.busy),
+        format!(
+            "overdispersion {:.3}, of it {:.3} for what the history leaves open",
+            demand.overdispersion,
+            demand.overdispersion - level.overdispersion
+        ),
+        format!(
+            "a refusal is worth {:.1} instance-hours for a hit rate of {}, with {:+.1} refusals in excess",
+            log_price.exp() / 60.0,
+            policy.hit_rate,
+            state.excess_refusals
+        ),
+        format!("that wants {spare} spare and holds {hold}"),
+    ];
+    if spare < policy.floor {
+        reasons.push(format!("raised to the floor of {}", policy.floor));
+    }
+    if hold > policy.maximum {
+        reasons.push(format!("capped at the maximum of {}", policy.maximum));
+    }
+    reasons
 }

@@ -21,6 +21,7 @@ const FIGURES = [
   { key: "terminations", label: "instances terminated" },
   { key: "busy_instance_seconds", label: "instance hours busy", tell: hours },
   { key: "idle_instance_seconds", label: "instance hours idle", tell: hours },
+  { key: "forecast_minutes", label: "minutes with the forecast in charge" },
   { key: "drains", label: "drains begun", also: { key: "drains_unfinished", label: "not completed" } },
   { key: "longest_drain_seconds", label: "longest drain", tell: (seconds) => [spoken(seconds)] },
 ];

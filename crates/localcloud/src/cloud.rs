@@ -1,8 +1,9 @@
 //! The local cloud as a whole: starts everything, tells what goes on, and stops everything.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -20,6 +21,7 @@ use crate::host::Host;
 use crate::jibri::JibriPorts;
 use crate::jicofo::Jicofo;
 use crate::lambda::{Invocation, Lambda};
+use crate::metrics::{MetricKey, MetricStore};
 use crate::peer;
 use crate::scripts::ScriptHost;
 use crate::server::AwsServer;
@@ -38,6 +40,8 @@ pub struct LocalCloud {
     lambda: Arc<Lambda>,
     addresses: Addresses,
     variables: Vec<(String, String)>,
+    /// A metric of the group's, but for its name.
+    group_metric: MetricKey,
     runtime: Option<Runtime>,
 }
 
@@ -67,10 +71,11 @@ impl LocalCloud {
             .enable_all()
             .build()
             .context("cannot start a runtime")?;
+        let group_metric = group_metric(&config);
         let started = runtime.spawn(start_parts(config)).await;
         match started.map_err(anyhow::Error::from).flatten() {
             Ok((state, lambda, addresses, variables)) => {
-                Ok(LocalCloud { state, lambda, addresses, variables, runtime: Some(runtime) })
+                Ok(LocalCloud { state, lambda, addresses, variables, group_metric, runtime: Some(runtime) })
             }
             Err(error) => {
                 runtime.shutdown_background();
@@ -107,6 +112,12 @@ impl LocalCloud {
     /// How it has gone so far.
     pub fn summary(&self) -> Summary {
         self.world(|world| world.summary())
+    }
+
+    /// What the group's metric was when it was last published.
+    pub fn latest_value(&self, metric: &str) -> Option<f64> {
+        let key = MetricKey { name: metric.to_owned(), ..self.group_metric.clone() };
+        self.state.metrics.lock().unwrap_or_else(PoisonError::into_inner).latest(&key)
     }
 
     /// Every call of an AWS action so far.
@@ -165,10 +176,11 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
         jicofo: listeners.jicofo.local_addr()?,
         bucket: listeners.bucket.local_addr()?,
     };
+    let history = published_before(&config);
     let clock = WorldClock::start(world.now(), config.speed);
     let variables = shared_variables(&config, addresses, clock);
     let calls = CallLog::create(&output_directory.join("calls.jsonl"))?;
-    let state = Arc::new(State::new(world, clock, calls, output_directory, stack));
+    let state = Arc::new(State::new(world, clock, calls, output_directory, stack, history));
     let lambda =
         Arc::new(Lambda::new(state.clone(), config.function_directory.as_deref(), &config.functions, &variables)?);
     let jibris = Arc::new(JibriPorts::new(state.clone()));
@@ -211,6 +223,30 @@ fn serve(listeners: Listeners, state: &Arc<State>, lambda: &Arc<Lambda>) {
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
+}
+
+/// The namespace and the dimension of the functions' metrics.
+const METRIC_NAMESPACE: &str = "JibriAutoscaler";
+const METRIC_DIMENSION: &str = "AutoScalingGroupName";
+
+fn group_metric(config: &CloudConfig) -> MetricKey {
+    let namespace = config.settings.get("METRIC_NAMESPACE").map_or(METRIC_NAMESPACE, String::as_str);
+    MetricKey {
+        namespace: namespace.to_owned(),
+        name: String::new(),
+        dimensions: BTreeMap::from([(METRIC_DIMENSION.to_owned(), config.world.group_name.clone())]),
+    }
+}
+
+fn published_before(config: &CloudConfig) -> MetricStore {
+    let mut metrics = MetricStore::default();
+    for (name, values) in &config.history {
+        let key = MetricKey { name: name.clone(), ..group_metric(config) };
+        for (at, value) in values {
+            metrics.put(key.clone(), *at, *value, config.world.start);
+        }
+    }
+    metrics
 }
 
 /// What every function is told. The given settings come last, and win.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use simulator::world::WorldConfig;
 
+use crate::history::History;
+
 /// A local cloud.
 #[derive(Clone, Debug)]
 pub struct CloudConfig {
@@ -18,6 +20,8 @@ pub struct CloudConfig {
     pub functions: Vec<FunctionConfig>,
     /// Environment variables for every function, beside those that the local cloud sets itself.
     pub settings: BTreeMap<String, String>,
+    /// What the group has published before.
+    pub history: History,
     /// The stack's template, whose SSM documents are run; without it the world runs its own model of them.
     pub template: Option<PathBuf>,
     /// Where logs, recordings and uploads are written.
@@ -37,6 +41,7 @@ impl CloudConfig {
             function_directory: None,
             functions: FunctionConfig::standard(),
             settings: BTreeMap::new(),
+            history: History::new(),
             template: None,
             output_directory,
             event_faults: EventFaults::default(),
@@ -61,16 +66,17 @@ pub struct FunctionConfig {
 impl FunctionConfig {
     /// The autoscaler's functions.
     pub fn standard() -> Vec<FunctionConfig> {
-        let every_minute = |name: &str| FunctionConfig {
+        let every = |minutes, name: &str| FunctionConfig {
             name: name.to_owned(),
             timeout_seconds: 60,
-            every_minutes: Some(1),
+            every_minutes: Some(minutes),
             on_lifecycle_events: false,
         };
         vec![
-            every_minute("availability"),
-            every_minute("scale_in"),
-            FunctionConfig { on_lifecycle_events: true, ..every_minute("drain") },
+            every(1, "availability"),
+            every(1, "scale_in"),
+            FunctionConfig { on_lifecycle_events: true, ..every(1, "drain") },
+            every(5, "forecast"),
         ]
     }
 }

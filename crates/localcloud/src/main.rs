@@ -6,10 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use localcloud::demo::{self, Demo};
-use localcloud::{CloudConfig, LocalCloud, Ports};
+use localcloud::{CloudConfig, LocalCloud, Ports, published};
 use simulator::demand::Request;
 use simulator::rng::Rng;
 use simulator::world::{Milliseconds, WorldConfig};
+
+const MINUTE: Milliseconds = 60_000;
+/// The setting's default.
+const JIBRIS_THRESHOLD: u32 = 2;
 
 /// AWS, Jicofo and Jibri on this machine, as far as the autoscaler talks to them.
 #[derive(Debug, Parser)]
@@ -100,9 +104,14 @@ async fn show_demo(arguments: DemoArguments) -> anyhow::Result<()> {
 
 async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let world = standing_world(arguments.seed, Milliseconds::try_from(now.as_millis())?);
+    let start = Milliseconds::try_from(now.as_millis())?;
+    let world = standing_world(arguments.seed, start);
     let output = arguments.output;
     let mut config = CloudConfig::new(world, output.clone());
+    let fortnight_ago = (start / MINUTE - 14 * 24 * 60) * MINUTE;
+    let past: Vec<Request> = standing_demand(&mut Rng::new(arguments.seed), fortnight_ago, 2_016).collect();
+    config.history = published(&past, fortnight_ago, start, JIBRIS_THRESHOLD);
+    config.settings.insert("FORECAST_PARAMETER".into(), "/jibri/forecast".into());
     config.template = Some(arguments.template);
     config.speed = arguments.speed;
     config.ports = Ports { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
@@ -119,19 +128,20 @@ async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
 /// A small pool, and a week of recordings of 5 to 40 minutes. Jibris boot in seconds, so that there is something to
 /// look at.
 fn standing_world(seed: u64, start: Milliseconds) -> WorldConfig {
-    const MINUTE: Milliseconds = 60_000;
-    let mut rng = Rng::new(seed);
-    let demand = (1..=1_008).map(|index| Request {
-        at: start + (index * 10 + rng.between(0, 5)) * MINUTE,
-        duration_ms: rng.between(5, 40) * MINUTE,
-    });
-    let demand = demand.collect();
+    let demand = standing_demand(&mut Rng::new(seed), start, 1_008).collect();
     let mut world =
         WorldConfig { seed, start, min_size: 1, max_size: 10, desired_capacity: 3, demand, ..WorldConfig::default() };
     world.launch.in_service_seconds = 1.0;
     world.launch.boot_seconds = 3.0;
     world.ssm.registration_seconds = 3.0;
     world
+}
+
+fn standing_demand(rng: &mut Rng, start: Milliseconds, count: i64) -> impl Iterator<Item = Request> {
+    (1..=count).map(move |index| Request {
+        at: start + (index * 10 + rng.between(0, 5)) * MINUTE,
+        duration_ms: rng.between(5, 40) * MINUTE,
+    })
 }
 
 /// As KEY=value lines, which a shell can read.

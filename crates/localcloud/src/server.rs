@@ -1,7 +1,7 @@
 //! The one listener of AWS: tells the services apart, and speaks to each caller in its service's protocol.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,8 +15,8 @@ use crate::call_log::ApiCall;
 use crate::lambda::{self, Lambda};
 use crate::state::State;
 use crate::throttle::TokenBucket;
-use crate::wire::protocol::{Protocol, ec2_answer, fault, query_answer};
-use crate::wire::{self, Operation, Parameters, refused};
+use crate::wire::protocol::{Protocol, ec2_answer, fault, query_answer, to_cbor};
+use crate::wire::{self, Operation, Parameters, Xml, refused};
 
 /// The largest request: CloudWatch's limit is 1 MB.
 const BODY_LIMIT_BYTES: usize = 1_048_576;
@@ -84,7 +84,8 @@ async fn answer(Shared(server): Shared<Arc<AwsServer>>, uri: Uri, headers: Heade
     let request_id = state.next_id();
     let (result, call) = state.world(|world| {
         let at = world.now();
-        let mut operation = Operation::new(world, state.stack.as_ref());
+        let mut metrics = state.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut operation = Operation::new(world, &mut metrics, state.stack.as_ref());
         let result = match caller(&headers) {
             ANONYMOUS => Err(unsigned(request.protocol)),
             _ if !server.buckets[request.service as usize].take(at) => Err(throttled(request.service)),
@@ -168,19 +169,21 @@ fn perform(
         }
         Service::CloudWatch => {
             let input = match protocol {
-                Protocol::Json(_) => {
-                    wire::cloudwatch::from_json(&serde_json::from_slice(body).map_err(not_understood)?)
-                }
+                Protocol::Json(_) => wire::cbor::from_json(&serde_json::from_slice(body).map_err(not_understood)?),
                 Protocol::Cbor => ciborium::from_reader(body).map_err(not_understood)?,
-                Protocol::Query(_) | Protocol::Ec2Query(_) => wire::cloudwatch::from_query(parameters),
+                Protocol::Query(_) | Protocol::Ec2Query(_) => wire::cloudwatch::from_query(action, parameters),
             };
-            wire::cloudwatch::perform(operation, action, &input)?;
+            let output = wire::cloudwatch::perform(operation, action, &input)?;
             Ok(match protocol {
-                Protocol::Json(_) => b"{}".to_vec(),
+                Protocol::Json(_) => output
+                    .as_ref()
+                    .map_or_else(|| "{}".to_owned(), |output| wire::cbor::to_json(output).to_string())
+                    .into(),
                 // No output, no body: https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html#responses
-                Protocol::Cbor => Vec::new(),
+                Protocol::Cbor => output.as_ref().map(to_cbor).unwrap_or_default(),
                 Protocol::Query(namespace) | Protocol::Ec2Query(namespace) => {
-                    query_answer(namespace, action, None, request_id).into_bytes()
+                    let result = output.map(|output| Xml::build(|xml| wire::cbor::to_xml(&output, xml)));
+                    query_answer(namespace, action, result.as_deref(), request_id).into_bytes()
                 }
             })
         }

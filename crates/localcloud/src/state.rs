@@ -8,6 +8,7 @@ use simulator::world::{Milliseconds, World};
 
 use crate::call_log::CallLog;
 use crate::clock::WorldClock;
+use crate::metrics::MetricStore;
 use crate::stack::Stack;
 
 /// The world in real time.
@@ -17,6 +18,8 @@ pub(crate) struct State {
     pub(crate) output_directory: PathBuf,
     /// What is deployed, when it is more than the world's own model of it.
     pub(crate) stack: Option<Stack>,
+    /// What CloudWatch remembers.
+    pub(crate) metrics: Mutex<MetricStore>,
     world: Mutex<World>,
     stopped: AtomicBool,
     ids: AtomicU64,
@@ -29,12 +32,14 @@ impl State {
         calls: CallLog,
         output_directory: PathBuf,
         stack: Option<Stack>,
+        metrics: MetricStore,
     ) -> State {
         State {
             clock,
             calls,
             output_directory,
             stack,
+            metrics: Mutex::new(metrics),
             world: Mutex::new(world),
             stopped: AtomicBool::new(false),
             ids: AtomicU64::new(1),

@@ -192,6 +192,36 @@ async fn cloudwatch_still_speaks_the_query_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_there_as_if_the_group_had_published_it() {
+    let directory = Directory::new();
+    let mut config = config(&directory, 1.0);
+    // Midnight of 1 January 2026.
+    config.world.start = 1_767_225_600_000;
+    let values = (1..=3).map(|day| (config.world.start - day * 86_400_000, f64::from(u8::try_from(day).expect("few"))));
+    config.history.insert("RecordingStarts".into(), values.collect());
+    let group = config.world.group_name.clone();
+    let cloud = LocalCloud::start(config).await.expect("started");
+
+    let read = |group: &str| {
+        let metric = "MetricDataQueries.member.1.MetricStat.Metric";
+        let form = format!(
+            "Action=GetMetricData&Version=2010-08-01&StartTime=2025-12-29T00:00:00Z&EndTime=2026-01-02T00:00:00Z\
+             &MetricDataQueries.member.1.Id=starts&{metric}.Namespace=JibriAutoscaler&{metric}.MetricName=RecordingStarts\
+             &{metric}.Dimensions.member.1.Name=AutoScalingGroupName&{metric}.Dimensions.member.1.Value={group}\
+             &MetricDataQueries.member.1.MetricStat.Period=60&MetricDataQueries.member.1.MetricStat.Stat=Sum"
+        );
+        query(&cloud, &form).text()
+    };
+
+    let found = read(&group);
+    assert!(found.contains("<Values><member>1</member><member>2</member><member>3</member></Values>"), "{found}");
+    assert!(found.contains("<Timestamps><member>2025-12-31T00:00:00.000Z</member>"), "{found}");
+    assert!(read("other").contains("<Values></Values>"));
+    assert_eq!(cloud.latest_value("RecordingStarts"), Some(1.0));
+    assert_eq!(cloud.latest_value("BusyJibris"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cloudwatch_speaks_cbor() {
     let directory = Directory::new();
     let cloud = LocalCloud::start(config(&directory, 1.0)).await.expect("started");

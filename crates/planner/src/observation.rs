@@ -78,6 +78,8 @@ pub struct Target {
     pub spare: u32,
     /// Scale in only what is available beyond this; never under `spare`.
     pub hold: u32,
+    /// What is to be held a minute from now: who may go then is asked now, so that nobody waits for an answer.
+    pub hold_soon: u32,
     /// Where the two numbers come from, for the log.
     pub source: String,
 }

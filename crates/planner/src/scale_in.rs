@@ -9,6 +9,9 @@ use crate::{
     time::Spoken,
 };
 
+/// How long until the next plan, in seconds.
+const TICK_SECONDS: u64 = 60;
+
 /// Plans transitions of the state tags, repairs and scale-in, in this order; terminations are capped together.
 ///
 /// A victim of scale-in has been idle in the fleet's reading and in its tag for long enough, and has said so
@@ -32,6 +35,7 @@ pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
     let mut ends = Plan::default();
     plan_repairs(policy, observation, &counts, &mut room, &mut ends);
     plan_victims(policy, observation, &counts, &mut room, &mut ends);
+    ask_ahead(policy, observation, &counts, &room, &mut ends);
     match policy.scale_in_paused {
         true if ends.steps.is_empty() => {}
         true => plan.problems.push(format!("scale-in and repairs are paused, and would do this: {ends}")),
@@ -216,7 +220,7 @@ fn plan_victims(policy: &Policy, observation: &Observation, counts: &Counts, roo
         .filter_map(|step| step.action.instance().cloned())
         .collect();
     let mut left = counts.surplus.min(room.terminations);
-    for instance in order_candidates(policy, observation, &ended) {
+    for instance in order_candidates(policy, observation, &ended, 0) {
         if left == 0 {
             break;
         }
@@ -253,19 +257,43 @@ fn plan_victims(policy: &Policy, observation: &Observation, counts: &Counts, roo
     }
 }
 
-/// Who may go, in order: outdated launch template first, then from the fullest zone, then the longest idle.
+/// Asks those who may go a minute from now. The answer is then there when they may, and the wait for it costs nothing.
+fn ask_ahead(policy: &Policy, observation: &Observation, counts: &Counts, room: &Room, plan: &mut Plan) {
+    let surplus = counts.available.saturating_sub(observation.target.hold_soon);
+    let mut left = surplus.min(policy.terminations_per_tick).min(room.desired.saturating_sub(room.min_size));
+    let touched: BTreeSet<InstanceId> = plan.steps.iter().filter_map(|step| step.action.instance().cloned()).collect();
+    let touched_idle = observation.instances.iter().filter(|instance| touched.contains(&instance.id));
+    left = left.saturating_sub(u32::try_from(touched_idle.count()).unwrap_or(u32::MAX));
+    for instance in order_candidates(policy, observation, &touched, TICK_SECONDS) {
+        if left == 0 {
+            break;
+        }
+        if let Evidence::None = evidence(policy, observation, instance) {
+            let reason = format!("it may go a minute from now: {} are to be held then", observation.target.hold_soon);
+            plan.step(Action::Check { instance: instance.id.clone() }, reason);
+        }
+        left -= 1;
+    }
+}
+
+/// Who may go, now or so many seconds ahead, in order: outdated launch template first, then from the fullest zone, then the longest idle.
 fn order_candidates<'a>(
     policy: &Policy,
     observation: &'a Observation,
     ended: &BTreeSet<InstanceId>,
+    ahead_seconds: u64,
 ) -> Vec<&'a Instance> {
+    let idle_seconds = policy.idle_seconds.saturating_sub(ahead_seconds);
+    let idle_since = |instance: &Instance| state_since(instance, RecordedState::Idle);
     let mut candidates: Vec<&Instance> = observation
         .instances
         .iter()
         .filter(|instance| instance.lifecycle == LifecycleState::InService && instance.jibri == JibriStatus::Idle)
-        .filter(|instance| {
-            state_since(instance, RecordedState::Idle)
-                .is_some_and(|since| observation.now.seconds_since(since) >= policy.idle_seconds)
+        .filter(|instance| !ended.contains(&instance.id))
+        .filter(|instance| match idle_since(instance) {
+            Some(since) => observation.now.seconds_since(since) >= idle_seconds,
+            // Its tag is written in this very tick: the next will be the second reading.
+            None => ahead_seconds > 0 && idle_seconds == 0,
         })
         .collect();
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
@@ -277,7 +305,7 @@ fn order_candidates<'a>(
     while !candidates.is_empty() {
         let key = |instance: &&Instance| {
             let zone = std::cmp::Reverse(zones.get(instance.zone.as_str()).copied().unwrap_or(0));
-            (!instance.outdated, zone, state_since(instance, RecordedState::Idle), instance.id.clone())
+            (!instance.outdated, zone, idle_since(instance).unwrap_or(observation.now), instance.id.clone())
         };
         let Some(next) = (0..candidates.len()).min_by_key(|&index| key(&candidates[index])) else {
             break;

@@ -98,14 +98,14 @@ fn observations() -> impl Strategy<Value = Observation> {
             let max_size = min_size + range;
             let desired_capacity = desired.clamp(min_size, max_size);
             let group = Group { min_size, max_size, desired_capacity, retains_abandoned: desired % 4 != 0 };
-            let target = Target { spare, hold: spare + more, source: "a test".into() };
+            let target = Target { spare, hold: spare + more, hold_soon: spare + more, source: "a test".into() };
             Observation { now: NOW, group, instances, signal, strangers, target }
         },
     )
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
-    (1u32..30, 0u64..1200, any::<[bool; 2]>()).prop_map(|(terminations_per_tick, idle_seconds, pauses)| Policy {
+    (1u32..30, 60u64..1200, any::<[bool; 2]>()).prop_map(|(terminations_per_tick, idle_seconds, pauses)| Policy {
         terminations_per_tick,
         idle_seconds,
         scale_out_paused: pauses[0] && pauses[1],

@@ -56,6 +56,34 @@ fn what_the_forecast_holds_stays() {
 }
 
 #[test]
+fn who_may_go_a_minute_from_now_is_asked_now_and_goes_then_without_a_wait() {
+    let mut observation = pool(vec![idle("i-1", 1), idle("i-2", 1), idle("i-3", 9), idle("i-4", 30), idle("i-5", 40)]);
+    observation.target = Target { spare: 2, hold: 5, hold_soon: 2, source: "the forecast".into() };
+    let asked = |plan: &Plan| -> Vec<String> {
+        plan.steps.iter().map(|step| step.action.to_string()).filter(|action| action.starts_with("ask")).collect()
+    };
+    let first = plan(&observation);
+    assert_eq!(asked(&first), ["ask i-5 what it does", "ask i-4 what it does", "ask i-3 what it does"]);
+
+    observation = apply(&observation, &first);
+    observation.target.hold = 2;
+    for instance in &mut observation.instances {
+        if instance.check.is_some() {
+            instance.check = says_idle();
+            instance.recorded = Some(Recorded { state: RecordedState::Idle, since: minutes_ago(10) });
+        }
+    }
+    assert_eq!(terminated(&plan(&observation)).len(), 3);
+}
+
+#[test]
+fn nobody_is_asked_ahead_who_is_to_be_held() {
+    let mut observation = pool(vec![idle("i-1", 9), idle("i-2", 9), idle("i-3", 9)]);
+    observation.target = Target { spare: 1, hold: 1, hold_soon: 3, source: "the forecast".into() };
+    assert!(plan(&observation).steps.is_empty());
+}
+
+#[test]
 fn terminations_per_tick_are_capped_and_the_next_tick_goes_on() {
     let fleet = (0..9).map(|number| confirmed(&format!("i-{number}"), 30 + number)).collect();
     let observation = pool(fleet);
@@ -84,7 +112,7 @@ fn outdated_goes_before_the_fullest_zone_before_the_longest_idle() {
     ]);
     let policy = Policy { terminations_per_tick: 4, ..Policy::default() };
     let mut wanted = observation.clone();
-    wanted.target = Target { spare: 0, hold: 0, source: "nobody".into() };
+    wanted.target = Target { spare: 0, hold: 0, hold_soon: 0, source: "nobody".into() };
     let plan = plan_scale_in(&policy, &wanted);
     assert_eq!(terminated(&plan), ["i-outdated", "i-full-2", "i-full-1", "i-longest"]);
 }

@@ -1,5 +1,6 @@
 //! The demo: a compressed office morning, with everything that may go wrong in one.
 
+mod forecast;
 mod scenario;
 mod story;
 mod view;
@@ -12,6 +13,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Map, Value, json};
 use simulator::world::Milliseconds;
 
+use self::forecast::{Reign, Wanted, reign};
 use self::scenario::Scenario;
 use self::view::View;
 use crate::cloud::LocalCloud;
@@ -54,12 +56,16 @@ pub async fn run(demo: Demo) -> anyhow::Result<Verdict> {
     config.function_directory = Some(demo.functions);
     config.template = Some(demo.template);
     config.settings = scenario.settings.clone();
+    config.functions = scenario.functions.clone();
+    config.history = scenario.history.clone();
     let mut cloud = LocalCloud::start(config).await?;
     let mut view = View::begin(&scenario, demo.speed);
-    let mut samples = Vec::new();
+    let (mut samples, mut looks) = (Vec::new(), Vec::new());
     let mut refused_before = 0;
     loop {
         let snapshot = cloud.snapshot();
+        let wanted = Wanted::look(&cloud, scenario.threshold);
+        looks.push(wanted);
         samples.push(Sample {
             at_ms: snapshot.at_ms,
             demand: snapshot.busy + u32::try_from(snapshot.refused - refused_before).unwrap_or(u32::MAX),
@@ -68,10 +74,10 @@ pub async fn run(demo: Demo) -> anyhow::Result<Verdict> {
             pending: snapshot.pending,
             draining: snapshot.draining,
             desired: snapshot.desired,
-            target: scenario.spare_target,
+            target: wanted.spare,
         });
         refused_before = snapshot.refused;
-        view.show(&snapshot, &cloud);
+        view.show(&snapshot, wanted, &cloud);
         if snapshot.at_ms >= scenario.end {
             break;
         }
@@ -79,12 +85,19 @@ pub async fn run(demo: Demo) -> anyhow::Result<Verdict> {
     }
     cloud.stop().await;
     view.finish();
-    finish(&cloud, &scenario, samples, &demo.output)
+    finish(&cloud, &scenario, samples, reign(&looks), &demo.output)
 }
 
-fn finish(cloud: &LocalCloud, scenario: &Scenario, samples: Vec<Sample>, output: &Path) -> anyhow::Result<Verdict> {
-    let summary = summarize(cloud, scenario.end)?;
-    let run = cloud.world(|world| story::tell(world.log(), scenario, samples, &summary));
+fn finish(
+    cloud: &LocalCloud,
+    scenario: &Scenario,
+    samples: Vec<Sample>,
+    reign: Option<Reign>,
+    output: &Path,
+) -> anyhow::Result<Verdict> {
+    let mut summary = summarize(cloud, scenario.end)?;
+    summary.insert("forecast_minutes".into(), json!(reign.map_or(0, |reign| (reign.duration + 30_000) / 60_000)));
+    let run = cloud.world(|world| story::tell(world.log(), scenario, samples, reign, &summary));
     let write = |name: &str, text: String| {
         let path = output.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -130,7 +143,7 @@ fn judge(summary: &Map<String, Value>) -> anyhow::Result<Verdict> {
             broken.push(format!("{count} {words}"));
         }
     }
-    for name in ["requests", "launches", "terminations", "drains"] {
+    for name in ["requests", "launches", "terminations", "drains", "forecast_minutes"] {
         ensure!(figure(name)? > 0, "the demo shows nothing: there are no {name}");
     }
     Ok(Verdict { broken })

@@ -7,24 +7,37 @@ use simulator::world::{
     AlarmConfig, Incident, JicofoFault, Milliseconds, MissingData, PolicyConfig, Statistic, Step, WorldConfig,
 };
 
+use crate::config::FunctionConfig;
+use crate::history::{History, published};
+
 const MINUTE: Milliseconds = 60_000;
 /// Monday, 5 January 2026, 08:40 UTC.
 const START: Milliseconds = 1_767_571_200_000 + 520 * MINUTE;
 /// The first minutes fill the pool; in the last ones it comes back to its target.
 const QUIET_MINUTES: Milliseconds = 12;
+/// How long the pool has been there.
+const HISTORY_DAYS: Milliseconds = 14;
+/// Where the forecast is written.
+pub(super) const FORECAST_PARAMETER: &str = "/jibri/forecast";
+/// Of world time. A minute is little more than a second here, and two weeks are to be read.
+const FORECAST_TIMEOUT_SECONDS: u32 = 240;
 
 /// A morning.
 pub(super) struct Scenario {
     pub(super) world: WorldConfig,
     pub(super) settings: BTreeMap<String, String>,
-    pub(super) spare_target: u32,
+    pub(super) functions: Vec<FunctionConfig>,
+    /// The weeks before.
+    pub(super) history: History,
+    /// How many Jibris wait while there is no forecast.
+    pub(super) threshold: u32,
     pub(super) start: Milliseconds,
     pub(super) end: Milliseconds,
 }
 
 impl Scenario {
     pub(super) fn new(seed: u64, minutes: u32) -> Scenario {
-        let spare_target = 15;
+        let threshold = 15;
         let end = START + Milliseconds::from(minutes) * MINUTE;
         let office = Office { recordings_per_weekday: 420.0, median_minutes: 18.0, ..Office::default() };
         let until = end - 2 * QUIET_MINUTES * MINUTE;
@@ -38,11 +51,21 @@ impl Scenario {
         };
         add_scale_out_alarm(&mut world);
         let settings = BTreeMap::from([
-            ("JIBRIS_THRESHOLD".to_owned(), spare_target.to_string()),
+            ("JIBRIS_THRESHOLD".to_owned(), threshold.to_string()),
+            ("FORECAST_PARAMETER".to_owned(), FORECAST_PARAMETER.to_owned()),
+            ("FORECAST_FLOOR".to_owned(), "2".to_owned()),
+            ("HIT_RATE".to_owned(), "0.999".to_owned()),
             ("IDLE_COUNT_THRESHOLD".to_owned(), "10".to_owned()),
             ("BOOT_GRACE_MINUTES".to_owned(), "8".to_owned()),
         ]);
-        Scenario { world, settings, spare_target, start: START, end }
+        let mut functions = FunctionConfig::standard();
+        for function in functions.iter_mut().filter(|function| function.name == "forecast") {
+            function.timeout_seconds = FORECAST_TIMEOUT_SECONDS;
+        }
+        // Other weeks of the same office.
+        let before = START - HISTORY_DAYS * 24 * 60 * MINUTE;
+        let history = published(&generate(office, before, START, seed.wrapping_add(1)), before, START, threshold);
+        Scenario { world, settings, functions, history, threshold, start: START, end }
     }
 }
 

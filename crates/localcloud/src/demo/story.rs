@@ -3,13 +3,21 @@
 use serde_json::{Map, Value};
 use simulator::world::{Happening, LogEntry, Milliseconds};
 
+use super::forecast::Reign;
 use super::scenario::Scenario;
 use crate::page::{DrainBar, Incident, Moment, Run, Sample};
 
-pub(super) fn tell(log: &[LogEntry], scenario: &Scenario, samples: Vec<Sample>, summary: &Map<String, Value>) -> Run {
+pub(super) fn tell(
+    log: &[LogEntry],
+    scenario: &Scenario,
+    samples: Vec<Sample>,
+    reign: Option<Reign>,
+    summary: &Map<String, Value>,
+) -> Run {
     let refusals = log.iter().filter(|entry| matches!(entry.happening, Happening::Refused { .. }));
     let mut incidents = vec![launch_that_never_registered(log), termination_by_hand(log), failed_upload(log)];
     incidents.push(silence(log, &samples));
+    incidents.push(reign.map(|reign| first_forecast(reign, scenario.threshold)));
     let mut incidents: Vec<Incident> = incidents.into_iter().flatten().collect();
     incidents.sort_by_key(|incident| incident.at_ms);
     Run {
@@ -66,6 +74,16 @@ fn busy_until(log: &[LogEntry], began: Milliseconds, instance: &str, end: Millis
         }
     }
     if busy { Some(end) } else { until }
+}
+
+fn first_forecast(reign: Reign, threshold: u32) -> Incident {
+    let Reign { began, duration, least, most } = reign;
+    let detail = format!(
+        "Made from the two weeks before, it ruled for {}: between {least} and {most} Jibris were wanted to wait, instead of \
+         {threshold} at any time.",
+        minutes(duration)
+    );
+    Incident { at_ms: began, label: "The forecast takes over".into(), detail }
 }
 
 fn launch_that_never_registered(log: &[LogEntry]) -> Option<Incident> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use simulator::world::{LogEntry, Milliseconds, Snapshot};
 
+use super::forecast::Wanted;
 use super::scenario::Scenario;
 use crate::cloud::LocalCloud;
 
@@ -40,23 +41,24 @@ impl View {
         }
     }
 
-    pub(super) fn show(&mut self, snapshot: &Snapshot, cloud: &LocalCloud) {
+    pub(super) fn show(&mut self, snapshot: &Snapshot, wanted: Wanted, cloud: &LocalCloud) {
         if self.terminal {
             let latest = cloud.world(|world| latest(world.log()));
-            return self.draw(snapshot, &latest);
+            return self.draw(snapshot, wanted, &latest);
         }
         if self.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
             self.last_line = Some(Instant::now());
-            println!("{}", line(snapshot));
+            println!("{}", line(snapshot, wanted));
         }
     }
 
-    fn draw(&mut self, snapshot: &Snapshot, latest: &[String]) {
+    fn draw(&mut self, snapshot: &Snapshot, wanted: Wanted, latest: &[String]) {
         let share = seconds(snapshot.at_ms - self.start) / seconds(self.end - self.start);
         let mut lines = vec![
             format!("{}  {}", clock(snapshot.at_ms), bar(share)),
             format!("  busy       {:>3}  {}", snapshot.busy, blocks('█', snapshot.busy)),
             format!("  available  {:>3}  {}", snapshot.available, blocks('▒', snapshot.available)),
+            format!("  wanted     {:>3}  by the {}", wanted.spare, author(wanted)),
             format!("  pending    {:>3}  {}", snapshot.pending, blocks('·', snapshot.pending)),
             format!("  draining   {:>3}  {}", snapshot.draining, blocks('▼', snapshot.draining)),
             format!(
@@ -78,12 +80,18 @@ impl View {
     }
 }
 
-fn line(snapshot: &Snapshot) -> String {
+fn author(wanted: Wanted) -> &'static str {
+    if wanted.by_forecast { "forecast" } else { "threshold" }
+}
+
+fn line(snapshot: &Snapshot, wanted: Wanted) -> String {
     format!(
-        "{}  busy {:>2}  available {:>2}  pending {:>2}  draining {:>2}  desired {:>2}  requests {:>3}  refused {}",
+        "{}  busy {:>2}  available {:>2} of {:>2} by the {:<9}  pending {:>2}  draining {:>2}  desired {:>2}  requests {:>3}  refused {}",
         clock(snapshot.at_ms),
         snapshot.busy,
         snapshot.available,
+        wanted.spare,
+        author(wanted),
         snapshot.pending,
         snapshot.draining,
         snapshot.desired,

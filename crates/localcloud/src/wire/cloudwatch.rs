@@ -7,8 +7,11 @@
 use ciborium::Value;
 use simulator::world::{AwsError, MetricView, Milliseconds};
 
+use super::cbor::{list_member, member, moments, number, numbers, read_moment, text_member, texts};
+use super::metric_data::{self, read_key};
 use super::{Operation, Parameters, refused};
 use crate::call_log::Resource;
+use crate::metrics::MetricKey;
 
 /// Values in one `PutMetricData`.
 const METRICS_LIMIT: usize = 1_000;
@@ -30,30 +33,11 @@ pub(crate) fn shape(code: &'static str) -> &'static str {
     }
 }
 
-/// What awsJson says, in CBOR's terms: its timestamps are bare seconds since the epoch.
-pub(crate) fn from_json(value: &serde_json::Value) -> Value {
-    use serde_json::Value as Json;
-    match value {
-        Json::Object(members) => {
-            let members = members.iter().map(|(name, member)| {
-                let member = match name.as_str() {
-                    "Timestamp" => Value::Tag(1, Box::new(from_json(member))),
-                    _ => from_json(member),
-                };
-                (Value::Text(name.clone()), member)
-            });
-            Value::Map(members.collect())
-        }
-        Json::Array(members) => Value::Array(members.iter().map(from_json).collect()),
-        Json::String(text) => Value::Text(text.clone()),
-        Json::Number(number) => number.as_f64().map_or(Value::Null, Value::Float),
-        Json::Bool(truth) => Value::Bool(*truth),
-        Json::Null => Value::Null,
-    }
-}
-
 /// What awsQuery says, in CBOR's terms.
-pub(crate) fn from_query(parameters: &Parameters) -> Value {
+pub(crate) fn from_query(action: &str, parameters: &Parameters) -> Value {
+    if action == "GetMetricData" {
+        return metric_data::from_query(parameters);
+    }
     let mut input = texts(parameters, &["Namespace"]);
     let data = parameters.structures("MetricData.member.");
     input.push((Value::Text("MetricData".into()), Value::Array(data.iter().map(datum_from_query).collect())));
@@ -62,44 +46,29 @@ pub(crate) fn from_query(parameters: &Parameters) -> Value {
 
 fn datum_from_query(datum: &Parameters) -> Value {
     let mut members = texts(datum, &["MetricName", "Unit"]);
-    let mut add = |name: &str, value: Value| members.push((Value::Text(name.into()), value));
-    if let Some(value) = datum.get("Value") {
-        add("Value", value.parse().map_or_else(|_| Value::Text(value.into()), Value::Float));
-    }
-    if let Some(moment) = datum.get("Timestamp") {
-        let seconds = moment.parse::<jiff::Timestamp>().map(|moment| Value::Float(moment.as_duration().as_secs_f64()));
-        add("Timestamp", seconds.map_or(Value::Null, |seconds| Value::Tag(1, Box::new(seconds))));
-    }
+    members.extend(numbers(datum, &["Value"]));
+    members.extend(moments(datum, &["Timestamp"]));
     let dimensions = datum.structures("Dimensions.member.");
     let dimensions = dimensions.iter().map(|dimension| Value::Map(texts(dimension, &["Name", "Value"])));
-    add("Dimensions", Value::Array(dimensions.collect()));
+    members.push((Value::Text("Dimensions".into()), Value::Array(dimensions.collect())));
     Value::Map(members)
 }
 
-/// The members that are there, as text.
-fn texts(parameters: &Parameters, names: &[&str]) -> Vec<(Value, Value)> {
-    let members = names.iter().filter_map(|name| Some((*name, parameters.get(name)?)));
-    members.map(|(name, value)| (Value::Text(name.into()), Value::Text(value.into()))).collect()
-}
-
-/// Performs an action; none has an output.
-pub(crate) fn perform(operation: &mut Operation, action: &str, input: &Value) -> Result<(), AwsError> {
+/// Performs an action, and gives its output if it has one.
+pub(crate) fn perform(operation: &mut Operation, action: &str, input: &Value) -> Result<Option<Value>, AwsError> {
     match action {
-        "PutMetricData" => put_metric_data(operation, input),
+        "PutMetricData" => put_metric_data(operation, input).map(|()| None),
+        "GetMetricData" => metric_data::get_metric_data(operation, input).map(Some),
         _ => Err(refused("InvalidAction", format!("Could not find operation {action} for version 2010-08-01"))),
     }
 }
 
 fn put_metric_data(operation: &mut Operation, input: &Value) -> Result<(), AwsError> {
     operation.on(Resource::any());
-    let namespace = member(input, "Namespace")
-        .and_then(Value::as_text)
+    let namespace = text_member(input, "Namespace")
         .ok_or_else(|| refused(MISSING_PARAMETER, "The parameter Namespace is required."))?;
     operation.condition("cloudwatch:namespace", namespace);
-    let data = match member(input, "MetricData") {
-        Some(Value::Array(data)) => data.as_slice(),
-        _ => &[],
-    };
+    let data = list_member(input, "MetricData");
     if data.is_empty() || data.len() > METRICS_LIMIT {
         return Err(refused(
             INVALID_VALUE,
@@ -107,13 +76,17 @@ fn put_metric_data(operation: &mut Operation, input: &Value) -> Result<(), AwsEr
         ));
     }
     let now = operation.world.now();
-    let metrics = data.iter().map(|datum| read_datum(namespace, datum, now)).collect::<Result<Vec<_>, _>>()?;
-    operation.world.put_metric_data(&metrics)
+    let published = data.iter().map(|datum| read_datum(namespace, datum, now)).collect::<Result<Vec<_>, _>>()?;
+    let (metrics, keys): (Vec<MetricView>, Vec<MetricKey>) = published.into_iter().unzip();
+    operation.world.put_metric_data(&metrics)?;
+    for (metric, key) in metrics.iter().zip(keys) {
+        operation.metrics.put(key, metric.at, metric.value, now);
+    }
+    Ok(())
 }
 
-fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<MetricView, AwsError> {
-    let name = member(datum, "MetricName")
-        .and_then(Value::as_text)
+fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<(MetricView, MetricKey), AwsError> {
+    let name = text_member(datum, "MetricName")
         .ok_or_else(|| refused(MISSING_PARAMETER, "The parameter MetricData.member.N.MetricName is required."))?;
     let value = member(datum, "Value").and_then(number).ok_or_else(|| {
         refused(INVALID_VALUE, format!("{name}: here a metric has a Value, not statistics or Values"))
@@ -127,18 +100,16 @@ fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<Metri
     if let Some(unit) = member(datum, "Unit").filter(|unit| !unit.as_text().is_some_and(is_unit)) {
         return Err(refused(INVALID_VALUE, format!("{name}: {unit:?} is not a Unit")));
     }
-    let dimensions = member(datum, "Dimensions").and_then(Value::as_array);
-    let is_complete = |dimension| ["Name", "Value"].iter().all(|part| member(dimension, part).is_some());
-    if !dimensions.into_iter().flatten().all(is_complete) {
-        return Err(refused(MISSING_PARAMETER, format!("{name}: each of the Dimensions requires a Name and a Value.")));
-    }
+    let key = read_key(datum, namespace).ok_or_else(|| {
+        refused(MISSING_PARAMETER, format!("{name}: each of the Dimensions requires a Name and a Value."))
+    })?;
     let at = match member(datum, "Timestamp") {
         None => now,
-        Some(timestamp) => read_timestamp(timestamp).ok_or_else(|| {
+        Some(timestamp) => read_moment(timestamp).ok_or_else(|| {
             refused("SerializationException", "a Timestamp must be tag 1 with seconds since the epoch")
         })?,
     };
-    Ok(MetricView { namespace: namespace.to_owned(), name: name.to_owned(), value, at })
+    Ok((MetricView { namespace: namespace.to_owned(), name: name.to_owned(), value, at }, key))
 }
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
@@ -160,29 +131,6 @@ fn is_unit(unit: &str) -> bool {
     ALONE.contains(&unit) || ALSO_PER_SECOND.contains(&unit.strip_suffix("/Second").unwrap_or(unit))
 }
 
-/// RFC 8949, section 3.4.2: tag 1, seconds since the epoch, integer or floating point.
-#[allow(clippy::cast_possible_truncation, reason = "rounded, and moments are far within an i64")]
-fn read_timestamp(value: &Value) -> Option<Milliseconds> {
-    match value {
-        Value::Tag(1, seconds) => Some((number(seconds)? * 1_000.0).round() as Milliseconds),
-        _ => None,
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a metric's value is an f64 in CloudWatch")]
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Float(number) => Some(*number),
-        Value::Integer(number) => Some(i128::from(*number) as f64),
-        _ => None,
-    }
-}
-
-fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    let members = value.as_map()?;
-    members.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, member)| member)
-}
-
 #[cfg(test)]
 mod tests {
     use ciborium::cbor;
@@ -196,7 +144,7 @@ mod tests {
             let timestamp = Value::Tag(1, Box::new(Value::Float(1_795_330_801.123)));
             members.push((Value::Text("Timestamp".into()), timestamp));
         }
-        let metric = read_datum("Jibri", &datum, 0).expect("a metric");
+        let (metric, _) = read_datum("Jibri", &datum, 0).expect("a metric");
         assert_eq!(metric.at, 1_795_330_801_123);
         assert!((metric.value - 3.0).abs() < f64::EPSILON);
     }
@@ -220,7 +168,7 @@ mod tests {
             datum.sort_by(|(name, _), (other, _)| name.as_text().cmp(&other.as_text()));
             datum
         };
-        assert_eq!(in_order(from_query(&form)), in_order(from_json(&json)));
+        assert_eq!(in_order(from_query("PutMetricData", &form)), in_order(super::super::cbor::from_json(&json)));
     }
 
     #[test]

@@ -31,6 +31,13 @@ impl Parameters {
         members.into_iter().map(|(_, value)| value.clone()).collect()
     }
 
+    /// A structure by its prefix, such as `MetricStat.`.
+    pub(crate) fn structure(&self, prefix: &str) -> Parameters {
+        let members =
+            self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.into(), value.clone())));
+        Parameters(members.collect())
+    }
+
     /// The members of a list of structures, each with the names that follow its number: `Tag.1.Key`, `Tag.1.Value`.
     pub(crate) fn structures(&self, prefix: &str) -> Vec<Parameters> {
         let mut structures: BTreeMap<u32, Parameters> = BTreeMap::new();

@@ -118,7 +118,7 @@ fn ec2_error(error: &AwsError, request_id: &str) -> String {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>{errors}")
 }
 
-fn to_cbor(value: &Cbor) -> Vec<u8> {
+pub(crate) fn to_cbor(value: &Cbor) -> Vec<u8> {
     let mut bytes = Vec::new();
     ciborium::into_writer(value, &mut bytes).expect("a value is written to memory");
     bytes

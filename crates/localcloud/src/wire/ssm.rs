@@ -13,6 +13,8 @@ use crate::call_log::Resource;
 const VALIDATION_EXCEPTION: &str = "ValidationException";
 /// The most and the default of `ListCommandInvocations` on one page.
 const INVOCATIONS_PAGE_LIMIT: usize = 50;
+/// The longest value of a parameter of the standard tier.
+const STANDARD_VALUE_BYTES: usize = 4_096;
 /// The default of `TimeoutSeconds`, the time for the delivery.
 const DELIVERY_TIMEOUT_SECONDS: i64 = 3_600;
 
@@ -178,6 +180,12 @@ fn put_parameter(operation: &mut Operation, input: &Value) -> Result<Value, AwsE
     }
     if !known && input["Type"].is_null() {
         return Err(refused(VALIDATION_EXCEPTION, "A parameter type is required when you create a parameter."));
+    }
+    if value.len() > STANDARD_VALUE_BYTES {
+        return Err(refused(
+            VALIDATION_EXCEPTION,
+            format!("Standard tier parameters support a maximum parameter value of {STANDARD_VALUE_BYTES} characters."),
+        ));
     }
     operation.world.put_parameter(name, value)?;
     Ok(json!({"Version": 1, "Tier": "Standard"}))

@@ -42,6 +42,11 @@ impl Xml {
         });
     }
 
+    /// A value alone, escaped.
+    pub(crate) fn escaped(&mut self, value: impl Display) {
+        self.0.push_str(&escape(&value.to_string()));
+    }
+
     /// XML that is built already.
     pub(crate) fn raw(&mut self, xml: &str) {
         self.0.push_str(xml);

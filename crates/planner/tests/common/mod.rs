@@ -72,7 +72,7 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
         instances,
         signal: Signal::Fresh,
         strangers: vec![],
-        target: Target { spare: 2, hold: 2, source: "JIBRIS_THRESHOLD".into() },
+        target: Target { spare: 2, hold: 2, hold_soon: 2, source: "JIBRIS_THRESHOLD".into() },
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod bound;
 pub mod event_log;
+pub mod forecast;
 pub mod html;
 pub mod outcome;
 pub mod policies;
@@ -129,7 +130,7 @@ fn run_one(question: &Question, contender: Contender, progress: &(dyn Fn(&str) +
         tally.refused,
         tally.requests,
         tuned.figures.idle_hours(),
-        if tuned.reached { "" } else { "; the hit rate is out of its reach" }
+        if tuned.reached { "" } else { "; not the wanted hit rate" }
     ));
     Entry { contender, tuned, events, trade_off }
 }

@@ -136,9 +136,19 @@ impl Pool {
         self.idle_since.iter().map(|(instance, since)| (*instance, *since))
     }
 
-    /// When each recording under way began, in seconds since the Unix epoch; in no order.
-    pub fn recordings(&self) -> impl Iterator<Item = i64> {
-        self.recordings.iter().map(|Reverse(recording)| recording.began_at)
+    /// The instances that record, and since when, in seconds since the Unix epoch; in no order.
+    pub fn recordings(&self) -> impl Iterator<Item = (usize, i64)> {
+        self.recordings.iter().map(|Reverse(recording)| (recording.instance, recording.began_at))
+    }
+
+    /// The instances that are launched and not available yet, first launched first.
+    pub fn launches_under_way(&self) -> impl Iterator<Item = usize> {
+        self.launching.iter().map(|(_, instance)| *instance)
+    }
+
+    /// When an instance was launched, in seconds since the Unix epoch.
+    pub fn launched_at(&self, instance: usize) -> i64 {
+        self.launched_at[instance]
     }
 
     /// Launches instances.

@@ -39,12 +39,16 @@ impl Figures {
     }
 }
 
+/// How many times the refusals that are allowed a policy may have that is not tuned: it meets its future unseen, and is
+/// over as often as under.
+pub const TOLERANCE: f64 = 1.3;
+
 /// The tuned run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tuned {
     /// The run.
     pub figures: Figures,
-    /// Whether it reaches the hit rate.
+    /// Whether it keeps the hit rate; one that is not tuned, within [`TOLERANCE`].
     pub reached: bool,
 }
 
@@ -53,7 +57,7 @@ pub fn tune(contender: Contender, scenario: &Scenario, hit_rate: f64) -> Tuned {
     if !contender.is_tuned() {
         let parameter = contender.fixed_parameter(hit_rate);
         let figures = Figures { parameter, tally: contender.run(parameter, scenario, false).0 };
-        return Tuned { figures, reached: figures.reaches(hit_rate) };
+        return Tuned { figures, reached: figures.reaches(1.0 - (1.0 - hit_rate) * TOLERANCE) };
     }
     let mut runs: BTreeMap<u32, Figures> = BTreeMap::new();
     let mut run = |count: u32| {
@@ -100,16 +104,24 @@ pub fn largest_parameter(scenario: &Scenario) -> u32 {
 
 /// Runs at parameters around the tuned one, in order of the parameter: a curve of idle hours against refusals.
 pub fn trade_off(contender: Contender, scenario: &Scenario, tuned: &Figures) -> Vec<Figures> {
-    let Parameter::Count(count) = tuned.parameter else { return vec![*tuned] };
-    let mut counts: Vec<u32> = [40, 55, 70, 80, 90, 100, 110, 125, 150]
-        .into_iter()
-        .map(|percent| (count * percent).div_ceil(100))
-        .filter(|count| *count > 0)
-        .collect();
-    counts.dedup();
-    let run = |count| {
-        let parameter = Parameter::Count(count);
-        Figures { parameter, tally: contender.run(parameter, scenario, false).0 }
+    let parameters: Vec<Parameter> = match tuned.parameter {
+        Parameter::Count(count) => {
+            let around = [40, 55, 70, 80, 90, 100, 110, 125, 150].map(|percent| (count * percent).div_ceil(100));
+            let mut counts: Vec<u32> = around.into_iter().filter(|count| *count > 0).collect();
+            counts.dedup();
+            counts.into_iter().map(Parameter::Count).collect()
+        }
+        Parameter::Rate(rate) => {
+            let around = [10.0, 3.0, 1.0, 0.3].map(|factor| 1.0 - (1.0 - rate) * factor);
+            let allowed =
+                around.into_iter().filter(|other| (0.5..=0.9999).contains(other) || (*other - rate).abs() < 1e-12);
+            allowed.map(|other| if (other - rate).abs() < 1e-12 { rate } else { other }).map(Parameter::Rate).collect()
+        }
+        Parameter::Nothing => return vec![*tuned],
     };
-    counts.into_iter().map(|other| if other == count { *tuned } else { run(other) }).collect()
+    let run = |parameter| match parameter == tuned.parameter {
+        true => *tuned,
+        false => Figures { parameter, tally: contender.run(parameter, scenario, false).0 },
+    };
+    parameters.into_iter().map(run).collect()
 }

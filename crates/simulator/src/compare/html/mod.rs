@@ -54,7 +54,7 @@ fn about(question: &Question) -> String {
     format!(
         "<p class=\"quiet\">{} requests from {} on; a launch takes {} s. The first {} days warm up and are not counted, \
          the {days:.1} days after them are. Each policy has the smallest parameter that reaches the hit rate, chosen with \
-         hindsight. Idle hours are instance hours without a recording, launching included.</p>",
+         hindsight; the forecast alone is set to the hit rate and meets the demand unseen. Idle hours are instance hours without a recording, launching included.</p>",
         thousands_whole(scenario.demand.len()),
         date_of(scenario.first_at()),
         scenario.lead_seconds,

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{
     bound,
+    forecast::Forecast,
     pool::{Event, Policy, Pool, Scenario, Tally},
 };
 pub use buildkite::Buildkite;
@@ -43,6 +44,8 @@ pub enum Contender {
     TargetTracking,
     /// A constant number.
     Static,
+    /// This project's: knows the past.
+    Forecast,
     /// Knows the future.
     Bound,
 }
@@ -71,14 +74,14 @@ impl fmt::Display for Parameter {
 
 impl Contender {
     /// All, in the order of the report.
-    pub const ALL: [Contender; 7] = [
+    pub const ALL: [Contender; 8] = [
         Contender::Seed,
         Contender::Threshold,
         Contender::JitsiAutoscaler,
         Contender::Buildkite,
         Contender::TargetTracking,
         Contender::Static,
-        // The forecast goes here.
+        Contender::Forecast,
         Contender::Bound,
     ];
 
@@ -91,6 +94,7 @@ impl Contender {
             Contender::Buildkite => "buildkite",
             Contender::TargetTracking => "target-tracking",
             Contender::Static => "static",
+            Contender::Forecast => "forecast",
             Contender::Bound => "bound",
         }
     }
@@ -103,31 +107,35 @@ impl Contender {
             Contender::Buildkite => "instance buffer and minimum size",
             Contender::TargetTracking => "minimum size, at a target of 50 % utilization",
             Contender::Static => "instances",
+            Contender::Forecast => "the hit rate that is set: nothing is tuned with hindsight",
             Contender::Bound => "none: it knows the future",
         }
     }
 
     /// Whether it is this project's own way: drawn strongest.
     pub fn is_ours(self) -> bool {
-        self.name() == "forecast"
+        self == Contender::Forecast
     }
 
     /// Whether its parameter is a count to be tuned with hindsight.
     pub fn is_tuned(self) -> bool {
-        !matches!(self, Contender::Bound)
+        !matches!(self, Contender::Forecast | Contender::Bound)
     }
 
-    /// What a policy that has nothing tuned is set to.
-    #[allow(clippy::unused_self, reason = "the forecast's is the hit rate, the bound has none")]
-    pub fn fixed_parameter(self, _hit_rate: f64) -> Parameter {
-        Parameter::Nothing
+    /// What a policy that is not tuned is set to.
+    pub fn fixed_parameter(self, hit_rate: f64) -> Parameter {
+        match self {
+            Contender::Forecast => Parameter::Rate(hit_rate),
+            _ => Parameter::Nothing,
+        }
     }
 
     /// Runs it through the demand; with the log of everything that happened, if wanted.
     pub fn run(self, parameter: Parameter, scenario: &Scenario, logged: bool) -> (Tally, Vec<Event>) {
-        let count = match parameter {
-            Parameter::Count(count) => count as usize,
-            Parameter::Rate(_) | Parameter::Nothing => 0,
+        let (count, rate) = match parameter {
+            Parameter::Count(count) => (count as usize, 0.0),
+            Parameter::Rate(rate) => (0, rate),
+            Parameter::Nothing => (0, 0.0),
         };
         match self {
             Contender::Seed => scenario.run(&mut Seed::new(count), logged),
@@ -136,6 +144,7 @@ impl Contender {
             Contender::Buildkite => scenario.run(&mut Buildkite::new(count), logged),
             Contender::TargetTracking => scenario.run(&mut TargetTracking::new(count), logged),
             Contender::Static => scenario.run(&mut StaticPool::new(count), logged),
+            Contender::Forecast => scenario.run(&mut Forecast::new(rate), logged),
             Contender::Bound => bound::run(scenario, logged),
         }
     }
