@@ -11,6 +11,8 @@ CONTRACTS := $(TOOLS)/contracts/bin
 OUTPUT ?= target/demo
 FUNCTION ?= availability
 STACK ?= jibri
+HIT_RATE ?= 0.999
+LEAD ?= 180
 EVENT ?= events/$(FUNCTION).json
 
 help: ## List the commands
@@ -50,10 +52,12 @@ deploy: $(TOOLS)/sam/installed ## Build the stack and deploy it into your AWS ac
 teardown: ## Empty the pool of STACK=jibri, recording by recording, then delete the stack; the bucket stays
 	deploy/teardown.sh $(STACK) $(if $(YES),--yes)
 
-simulate: ## Keep a pool through TRACE=demand.csv in virtual time; without it the demand is made up
-	cargo run --release --package simulator -- run $(if $(TRACE),--trace $(TRACE))
+simulate: ## Policies side by side on TRACE=demand.csv, or made-up demand: target/compare/index.html
+	mkdir -p target/compare
+	cargo run --release --package simulator -- compare $(if $(TRACE),--trace $(TRACE)) \
+		--hit-rate $(HIT_RATE) --lead-seconds $(LEAD) --page target/compare/index.html
 
-bench: ## How long the simulator takes for a month of a busy pool
+bench: ## How long the simulator takes: a month of a busy pool, and a comparison over eight weeks
 	cargo bench --package simulator
 
 cloud: ## Keep a local cloud running, for `make watch` and `make invoke`

@@ -1,5 +1,7 @@
 //! `simulator`: the autoscaler at work in virtual time.
 
+mod commands;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -34,6 +36,10 @@ enum Command {
     ///
     /// The functions' settings are those of the environment, under the names that the README lists.
     Run(RunArguments),
+    /// Hold the policies side by side on one demand, each tuned to the same hit rate after a week of warm-up.
+    Compare(commands::compare::CompareArguments),
+    /// Make a trace from a pool's metrics, on standard output.
+    Trace(commands::trace::TraceArguments),
 }
 
 #[derive(Args, Debug)]
@@ -76,6 +82,8 @@ struct Outcome {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
+        Command::Compare(arguments) => commands::compare::compare(&arguments),
+        Command::Trace(arguments) => commands::trace::trace(&arguments),
     }
 }
 

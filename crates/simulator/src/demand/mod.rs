@@ -1,10 +1,12 @@
 //! Who asks for a recording when: from a trace, or made up.
 
+mod export;
 mod generator;
 mod trace;
 
+pub use export::{Reconstruction, read_export};
 pub use generator::{Office, generate};
-pub use trace::{TraceError, read_trace};
+pub use trace::{TraceError, read_trace, write_trace};
 
 /// Somebody asks for a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

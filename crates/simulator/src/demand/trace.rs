@@ -1,6 +1,9 @@
 //! Traces: a CSV with a header, `start` (RFC 3339, UTC) and `duration_seconds`, sorted by `start`.
 
-use std::{fmt, io::BufRead};
+use std::{
+    fmt,
+    io::{self, BufRead, Write},
+};
 
 use super::Request;
 
@@ -52,6 +55,19 @@ pub fn read_trace(trace: impl BufRead) -> Result<Vec<Request>, TraceError> {
         true => Err(TraceError { line: 1, problem: "there is no recording in it".into() }),
         false => Ok(requests),
     }
+}
+
+/// Writes a trace.
+///
+/// # Errors
+/// What could not be written.
+pub fn write_trace(requests: &[Request], to: &mut impl Write) -> io::Result<()> {
+    writeln!(to, "start,duration_seconds")?;
+    for request in requests {
+        let start = jiff::Timestamp::from_millisecond(request.at).map_err(io::Error::other)?;
+        writeln!(to, "{start},{}", request.duration_ms / 1000)?;
+    }
+    Ok(())
 }
 
 fn read_line(text: &str) -> Result<Request, String> {

@@ -1,0 +1,4 @@
+//! The subcommands.
+
+pub(crate) mod compare;
+pub(crate) mod trace;
