@@ -3,7 +3,9 @@
 use aws_sdk_cloudwatch::{
     Client,
     primitives::DateTime,
-    types::{Dimension, Metric as MetricName, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit},
+    types::{
+        Dimension, Metric as MetricName, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit, StatusCode,
+    },
 };
 use controller::ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit};
 use planner::Timestamp;
@@ -72,6 +74,10 @@ pub(super) async fn fetch_history(
         for result in page.metric_data_results() {
             let index = (0..all.len()).find(|index| result.id() == Some(query_id(*index).as_str()));
             let series = index.and_then(|index| all.get_mut(index)).ok_or_else(|| incomplete(OPERATION, "known Id"))?;
+            if let Some(StatusCode::InternalError | StatusCode::Forbidden) = result.status_code() {
+                let said = result.messages().first().and_then(|message| message.value()).unwrap_or("no message");
+                return Err(incomplete(OPERATION, &format!("values of {:?} ({said})", result.id())));
+            }
             let moments = result.timestamps().iter().map(|moment| Timestamp(moment.secs()));
             series.extend(moments.zip(result.values().iter().copied()));
         }

@@ -179,7 +179,7 @@ fn describe(forecast: &Forecast, now: Timestamp) -> Vec<Metric> {
 
 /// The parameter's value.
 fn write(settings: &Settings, forecast: &Forecast, reason: &str, now: Timestamp) -> Result<String, String> {
-    let parameter = Parameter {
+    let mut parameter = Parameter {
         written_at: format_moment(now),
         expires_at: format_moment(now.plus_seconds(VALID_SECONDS)),
         first_slot_at: format_moment(Timestamp(forecast.first_slot_at)),
@@ -191,7 +191,13 @@ fn write(settings: &Settings, forecast: &Forecast, reason: &str, now: Timestamp)
         acting: !settings.forecast.shadow,
         state: serde_json::to_value(forecast.state).map_err(|error| error.to_string())?,
     };
-    let value = serde_json::to_string(&parameter).map_err(|error| error.to_string())?;
+    let mut value = serde_json::to_string(&parameter).map_err(|error| error.to_string())?;
+    if value.len() > LONGEST_PARAMETER {
+        // The log has them; the targets matter more.
+        parameter.reason.clear();
+        parameter.expected_starts.clear();
+        value = serde_json::to_string(&parameter).map_err(|error| error.to_string())?;
+    }
     match value.len() {
         0..=LONGEST_PARAMETER => Ok(value),
         length => Err(format!("the forecast has {length} bytes, more than the {LONGEST_PARAMETER} of a parameter")),

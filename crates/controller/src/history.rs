@@ -36,14 +36,13 @@ fn by_minute(series: &Series, end: i64) -> BTreeMap<i64, f64> {
     usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), *value)).filter(|(minute, _)| *minute < end).collect()
 }
 
-/// What a counter rose by in each minute. Where it falls, Jicofo has restarted, and it has counted from zero; what came
-/// before a gap of the readings is not known to lie in any one minute.
+/// What a counter rose by in each minute. Where it falls, a Jicofo has restarted, and perhaps others go on counting in
+/// the same sum: what it rose by is not known. Nor is it known in which minute of a gap.
 fn differences(counter: &BTreeMap<i64, f64>) -> BTreeMap<i64, f64> {
     let pairs = counter.iter().zip(counter.iter().skip(1));
     let neighbours = pairs.filter(|((before, _), (minute, _))| **before + 1 == **minute);
-    neighbours
-        .map(|((_, before), (minute, after))| (*minute, if after >= before { after - before } else { *after }))
-        .collect()
+    let rises = neighbours.filter(|((_, before), (_, after))| after >= before);
+    rises.map(|((_, before), (minute, after))| (*minute, after - before)).collect()
 }
 
 #[cfg(test)]
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_what_the_counter_rose_by_through_restarts_and_not_over_gaps() {
+    fn refusals_are_what_the_counter_rose_by_and_unknown_over_restarts_and_gaps() {
         let history = History {
             starts: series(&[(6, 0.0), (1, 0.0)]),
             failures_total: series(&[(6, 10.0), (5, 12.0), (4, 12.0), (3, 1.0), (1, 9.0)]),
@@ -93,7 +92,7 @@ mod tests {
         };
         let refused: Vec<Option<f32>> =
             assemble_minutes(&history, 6, NOW).iter().map(|minute| minute.refused).collect();
-        assert_eq!(refused, [None, Some(2.0), Some(0.0), Some(1.0), None, None]);
+        assert_eq!(refused, [None, Some(2.0), Some(0.0), None, None, None]);
     }
 
     #[test]

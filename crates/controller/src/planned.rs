@@ -135,9 +135,12 @@ fn spare(field: &str, spare: i64) -> Result<u32, String> {
 }
 
 fn minute_of_day(text: &str) -> Option<i64> {
-    let digits = |text: &str| (text.len() == 2).then(|| text.parse::<u8>().ok()).flatten().map(i64::from);
+    let digits = |text: &str| {
+        let is_number = text.len() == 2 && text.bytes().all(|letter| letter.is_ascii_digit());
+        is_number.then(|| text.parse().ok()).flatten()
+    };
     let (hours, minutes) = text.split_once(':')?;
-    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
+    let (hours, minutes): (i64, i64) = (digits(hours)?, digits(minutes)?);
     let minute = hours * 60 + minutes;
     (minutes < 60 && minute <= DAY_MINUTES).then_some(minute)
 }
@@ -239,7 +242,7 @@ mod tests {
     fn what_cannot_be_used_is_named_with_its_value_and_what_is_allowed() {
         let event = |change: (&str, &str)| PLANNED.replacen(change.0, change.1, 1);
         for (text, expected) in [
-            ("[]".into(), "the planned events cannot be read"),
+            ("3".into(), "the planned events cannot be read"),
             (event(("\"spare\": 30", "\"spare\": 30, \"spares\": 3")), "unknown field `spares`"),
             (
                 event(("2026-12-01T09:55:00+01:00", "tomorrow")),
@@ -250,12 +253,13 @@ mod tests {
                 "events[0].until (\"town hall\") is 2026-12-01T09:00:00+01:00, and must be after from",
             ),
             (
-                event(("30", "-1")),
+                event(("\"spare\": 30", "\"spare\": -1")),
                 "events[0].spare (\"town hall\") is -1, and must be a whole number of Jibris from 0 to 10000",
             ),
             (event(("\"Monday\", \"friday\"", "\"mo\"")), "weekly[0].days is mo, and must be monday"),
             (event(("\"Monday\", \"friday\"", "")), "weekly[0].days is [], and must be at least one day"),
             (event(("08:55", "8:55")), "weekly[0].from is 8:55, and must be a time of the day"),
+            (event(("08:55", "+8:55")), "weekly[0].from is +8:55, and must be a time of the day"),
             (event(("24:00", "24:01")), "weekly[0].until is 24:01, and must be a time"),
             (event(("24:00", "08:00")), "weekly[0].until is 08:00, and must be after from"),
         ] {

@@ -1,6 +1,7 @@
 //! The forecast's parameter, and what is wanted with or without it.
 //!
-//! A forecast that is valid rules, down to `FORECAST_FLOOR`. Without one, or in shadow mode, `JIBRIS_THRESHOLD` does.
+//! A forecast that is valid rules, down to `FORECAST_FLOOR`. Without one, or in shadow mode, `JIBRIS_THRESHOLD` does; a
+//! parameter that could not be read lets nobody go.
 
 use planner::{Target, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,14 @@ pub fn decide_target(
         }
         Ok(Reading::Shadow) => (fallback("JIBRIS_THRESHOLD, beside a forecast in shadow mode"), None),
         Ok(Reading::NotYet) => (fallback("JIBRIS_THRESHOLD, without a forecast yet"), None),
-        Err(problem) => (fallback("JIBRIS_THRESHOLD, without the forecast"), Some(problem)),
+        Err(problem) => {
+            let mut target = fallback("JIBRIS_THRESHOLD, without the forecast");
+            if parameter.is_err() {
+                // It may want many: nobody goes because of one call that failed.
+                (target.hold, target.hold_soon) = (LARGEST_TARGET, LARGEST_TARGET);
+            }
+            (target, Some(problem))
+        }
     }
 }
 
@@ -166,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_forecast_that_is_old_or_broken_leaves_the_threshold_and_says_so() {
-        let broken: [(fn(&mut Parameter), &str); 9] = [
+        type Change = fn(&mut Parameter);
+        let broken: [(Change, &str); 9] = [
             (|parameter| parameter.expires_at = "2027-01-15T08:00:00Z".into(), "expired at 2027-01-15T08:00:00Z"),
             (|parameter| parameter.expires_at = "soon".into(), "expires_at is no moment"),
             (|parameter| parameter.first_slot_at = "now".into(), "first_slot_at is no moment"),
@@ -190,10 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn no_forecast_yet_is_no_problem_and_a_failed_reading_is_one() {
+    fn no_forecast_yet_is_no_problem_and_a_failed_reading_is_one_and_lets_nobody_go() {
         let error = |kind| Err(CallError { operation: "ssm:GetParameter".into(), kind, message: "no".into() });
         assert_eq!(decide_target(3, 2, None, NOW).1, None);
         assert_eq!(decide_target(3, 2, Some(&error(CallErrorKind::ParameterNotFound)), NOW).1, None);
-        assert!(decide_target(3, 2, Some(&error(CallErrorKind::Other)), NOW).1.is_some());
+        let (target, problem) = decide_target(3, 2, Some(&error(CallErrorKind::Other)), NOW);
+        assert!(problem.is_some_and(|problem| problem.contains("ssm:GetParameter")));
+        assert_eq!((target.spare, target.hold, target.hold_soon), (3, LARGEST_TARGET, LARGEST_TARGET));
     }
 }
