@@ -57,8 +57,8 @@ simulate: ## Policies side by side on TRACE=demand.csv, or made-up demand: targe
 	cargo run --release --package simulator -- compare $(if $(TRACE),--trace $(TRACE)) \
 		--hit-rate $(HIT_RATE) --lead-seconds $(LEAD) --page target/compare/index.html
 
-bench: ## How long the simulator takes: a month of a busy pool, and a comparison over eight weeks
-	cargo bench --package simulator
+bench: ## How long a month of the world, a comparison and one forecast take
+	cargo bench --package simulator --package forecast
 
 cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
 	cargo build --package localcloud

@@ -32,10 +32,10 @@ FORECAST_SECONDS = 3
 LOG_BYTES_PER_INVOCATION = 4_000
 # How long after its start `availability` may still begin a sample.
 LAST_SAMPLE_SECONDS = 55
-# What a forecast asks GetMetricData for: five metrics of each minute of fifteen days, which are more values than fit on a
-# page, and one of each day. Each page is a request for all of them.
-FORECAST_METRICS = 6
-FORECAST_VALUES = 5 * 15 * 24 * 60
+# What a forecast asks GetMetricData for: four metrics of each minute of two weeks, and one of each day. Each page is a
+# request for all of them.
+FORECAST_METRICS = 5
+FORECAST_VALUES = 4 * 14 * 24 * 60 + 14
 PAGE_VALUES = 100_800
 
 

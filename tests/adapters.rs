@@ -165,6 +165,38 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_history_comes_back_as_it_was_published_minute_by_minute() {
+    let setup = Setup::new(&[("FORECAST_PARAMETER", "/jibri/forecast"), ("PLANNED_PARAMETER", "/jibri/planned")]).await;
+    let hour = Timestamp(setup.cloud.world(|world| world.now()).div_euclid(3_600_000) * 3600);
+    let metric = |name, value, seconds: u64| Metric { name, value, unit: Unit::Count, at: hour.minus_seconds(seconds) };
+    let published = [
+        metric("RecordingStarts", 1.0, 120),
+        metric("RecordingStarts", 0.0, 110),
+        metric("RecordingStarts", 5.0, 60),
+        metric("AvailableJibris", 4.0, 120),
+        metric("AvailableJibris", 2.0, 90),
+        metric("JibriFailuresTotal", 7.0, 100),
+        metric("JibriFailuresTotal", 8.0, 70),
+        metric("BusyJibris", 3.0, 65),
+        metric("Shortfall", 9.0, 65),
+    ];
+    setup.writer.put_metrics(&published).await.expect("published");
+    let history = setup.reader.fetch_history(hour.minus_seconds(1800), hour).await.expect("a history");
+    let (first, second) = (hour.minus_seconds(120), hour.minus_seconds(60));
+    assert_eq!(history.starts, [(first, 0.5), (second, 5.0)]);
+    assert_eq!(history.available, [(first, 2.0)]);
+    assert_eq!(history.failures_total, [(first, 8.0)]);
+    assert_eq!(history.busy, [(first, 3.0)]);
+    assert_eq!(history.launch_seconds, []);
+
+    setup.writer.put_forecast("{\"a\": 1}").await.expect("written");
+    setup.writer.put_forecast("{\"a\": 2}").await.expect("written over");
+    assert_eq!(setup.reader.fetch_forecast().await.as_deref(), Ok("{\"a\": 2}"));
+    let error = setup.reader.fetch_planned().await.expect_err("nobody has written it");
+    assert_eq!(error.kind, CallErrorKind::ParameterNotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_is_not_there_is_an_error_that_says_where_to_look() {
     let setup = Setup::new(&[("AUTO_SCALING_GROUP", "jibri2")]).await;
     let error = setup.reader.describe_group().await.expect_err("no such group").to_string();

@@ -18,21 +18,19 @@ pub(crate) fn commit(saved: &[Vec<f64>], price: f64, slot_minutes: f64, launch_m
     let mut commitment = Commitment { spare: vec![0; saved.len()], hold: vec![0; saved.len()] };
     let levels = saved.iter().map(Vec::len).max().unwrap_or(0);
     for level in 0..levels {
+        let (upto, mut on, mut off) = (u32::try_from(level + 1).unwrap_or(u32::MAX), 0.0_f64, 0.0_f64);
         // What the rest of the hour is worth, when the level is on, and when it is off.
-        let (mut on, mut off) = (0.0_f64, 0.0_f64);
-        let mut ever_held = false;
         for slot in (0..saved.len()).rev() {
             let gain = price * saved[slot].get(level).copied().unwrap_or(0.0) - slot_minutes;
             let (stay, launch, leave) = (gain + on, gain + on - launch_minutes, off);
+            // A level needs all below it: they are taken first.
             if stay > leave {
-                commitment.hold[slot] += 1;
-                ever_held = true;
+                commitment.hold[slot] = upto;
             }
-            commitment.spare[slot] += u32::from(launch > leave);
+            if launch > leave {
+                commitment.spare[slot] = upto;
+            }
             (on, off) = (stay.max(leave), launch.max(leave));
-        }
-        if !ever_held {
-            break;
         }
     }
     commitment
@@ -52,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_level_is_launched_where_it_saves_more_than_it_costs_and_not_before() {
-        // 5 minutes saved against 1 and a launch of 3.
+        // 5 minutes saved, against 1 and a launch of 3.
         assert_eq!(plan(&[(4, 0.05)]).0, [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
         // 3.5 minutes saved would not pay for the launch, but for staying.
         assert_eq!(plan(&[(4, 0.035)]).0, [0; 10]);
@@ -65,6 +63,12 @@ mod tests {
         assert_eq!(hold[1..5], [1, 1, 1, 1]);
         let (_, hold) = plan(&[(1, 0.2), (7, 0.2)]);
         assert_eq!(hold[1..8], [1, 0, 0, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_level_brings_all_below_it() {
+        let commitment = commit(&[vec![0.0, 0.0, 0.0, 0.2], vec![0.2, 0.0]], 100.0, 1.0, 3.0);
+        assert_eq!((commitment.spare, commitment.hold), (vec![4, 1], vec![4, 1]));
     }
 
     #[test]

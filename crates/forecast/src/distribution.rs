@@ -2,21 +2,28 @@
 
 /// The probabilities of 0, 1, … up to `length` − 1 under a negative binomial (a Poisson whose rate is itself gamma
 /// distributed): variance = mean + overdispersion · mean². Without overdispersion it is the Poisson.
+///
+/// Begins at the mean and goes both ways, since the probability of none may be too small for a number.
 pub(crate) fn negative_binomial(mean: f64, overdispersion: f64, length: usize) -> Vec<f64> {
-    let mut probabilities = Vec::with_capacity(length);
-    let is_poisson = overdispersion * mean.max(1.0) < 1e-6;
-    let mut probability = match is_poisson {
-        true => (-mean).exp(),
-        false => (-(overdispersion * mean).ln_1p() / overdispersion).exp(),
-    };
-    for count in 0..length {
-        probabilities.push(probability);
+    let mut probabilities = vec![0.0; length];
+    let step = |count: usize| {
         let count = count as f64;
-        probability *= match is_poisson {
-            true => mean / (count + 1.0),
-            false => mean * (1.0 + overdispersion * count) / ((1.0 + overdispersion * mean) * (count + 1.0)),
-        };
+        mean * (1.0 + overdispersion * count) / ((1.0 + overdispersion * mean) * (count + 1.0))
+    };
+    let middle = (mean as usize).min(length.saturating_sub(1));
+    let (mut probability, mut total) = (1.0, 0.0);
+    for (count, slot) in probabilities.iter_mut().enumerate().skip(middle) {
+        *slot = probability;
+        total += probability;
+        probability *= step(count);
     }
+    probability = 1.0;
+    for count in (0..middle).rev() {
+        probability /= step(count);
+        probabilities[count] = probability;
+        total += probability;
+    }
+    probabilities.iter_mut().for_each(|probability| *probability /= total);
     probabilities
 }
 
@@ -38,19 +45,28 @@ pub(crate) struct Demand {
     pub(crate) ends: f64,
 }
 
+/// So many starts may pass between two looks at a slot: more, and some levels would be passed unseen.
+const STARTS_A_LOOK: f64 = 2.0;
+/// The most looks at one slot.
+const MOST_LOOKS: f64 = 16.0;
+
 /// For each level (the first Jibri, the second, …): the expected requests of the slot that find all below it taken,
 /// and this one free. That is what having this level saves in refusals; over all levels it adds up to the demand.
 pub(crate) fn marginal_refusals(demand: &Demand) -> Vec<f64> {
     let Demand { during_lead, in_slot, overdispersion, ends } = *demand;
-    let length = reach(during_lead, overdispersion);
-    let starts = negative_binomial(during_lead, overdispersion, length);
     let returns = negative_binomial(ends, 0.0, (ends + 6.0 * ends.sqrt() + 4.0) as usize);
-    let mut saved = vec![0.0; length];
-    for (started, probability) in starts.iter().enumerate() {
-        // Who has seen many starts must expect more: the posterior mean of the rate.
-        let rate = in_slot * (1.0 + overdispersion * started as f64) / (1.0 + overdispersion * during_lead);
-        for (returned, share) in returns.iter().enumerate() {
-            saved[started.saturating_sub(returned)] += rate * probability * share;
+    let looks = (in_slot / STARTS_A_LOOK).ceil().clamp(1.0, MOST_LOOKS);
+    let mut saved = vec![0.0; reach(during_lead + in_slot / 2.0, overdispersion)];
+    for look in 0..looks as usize {
+        let during_lead = (during_lead + in_slot * ((look as f64 + 0.5) / looks - 0.5)).max(0.0);
+        let starts = negative_binomial(during_lead, overdispersion, saved.len());
+        for (started, probability) in starts.iter().enumerate() {
+            // Who has seen many starts must expect more: the posterior mean of the rate.
+            let posterior = (1.0 + overdispersion * started as f64) / (1.0 + overdispersion * during_lead);
+            let expected = in_slot / looks * posterior * probability;
+            for (returned, share) in returns.iter().enumerate() {
+                saved[started.saturating_sub(returned)] += expected * share;
+            }
         }
     }
     saved
@@ -77,6 +93,15 @@ mod tests {
                 (variance - mean - overdispersion * mean * mean).abs() < 1e-5,
                 "{mean} {overdispersion}: {variance}"
             );
+        }
+    }
+
+    #[test]
+    fn a_crowd_is_no_less_likely_for_being_large() {
+        for overdispersion in [0.0, 1e-4, 0.02] {
+            let demand = Demand { during_lead: 30_000.0, in_slot: 5_000.0, overdispersion, ends: 0.0 };
+            let saved = marginal_refusals(&demand);
+            assert!((saved.iter().sum::<f64>() - 5_000.0).abs() < 1.0, "{overdispersion}");
         }
     }
 

@@ -40,8 +40,8 @@ const POLICY: Policy = Policy { hit_rate: 0.99, floor: 0, maximum: 500 };
 
 /// The largest spare target among the slots that begin within these seconds of the first.
 fn most(forecast: &Forecast, from: i64, until: i64) -> u32 {
-    let slot = |seconds: i64| usize::try_from(seconds / SLOT_SECONDS).unwrap();
-    *forecast.spare[slot(from)..slot(until)].iter().max().unwrap()
+    let slot = |seconds: i64| usize::try_from(seconds / SLOT_SECONDS).expect("not before the first slot");
+    *forecast.spare[slot(from)..slot(until)].iter().max().expect("some slots")
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn live(mut state: State, now: i64, starts: f32, refused: f32, available: f32) -
         minute.available = Some(available);
     }
     state.learnt_until = now - 300;
-    ask(&POLICY, now, &minutes, state).unwrap().state
+    ask(&POLICY, now, &minutes, state).expect("enough history").state
 }
 
 #[test]
