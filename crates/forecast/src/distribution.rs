@@ -106,6 +106,12 @@ mod tests {
     }
 
     #[test]
+    fn no_level_is_passed_unseen_in_a_slot_of_many_starts() {
+        let saved = marginal_refusals(&Demand { during_lead: 30.0, in_slot: 40.0, overdispersion: 0.0, ends: 0.0 });
+        assert!(saved[14..46].iter().all(|saved| *saved > 0.5), "{saved:?}");
+    }
+
+    #[test]
     fn the_levels_add_up_to_the_demand_and_each_is_worth_less_beyond_it() {
         let demand = Demand { during_lead: 6.0, in_slot: 1.5, overdispersion: 0.08, ends: 1.2 };
         let saved = marginal_refusals(&demand);

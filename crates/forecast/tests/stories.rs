@@ -196,3 +196,46 @@ fn the_reasons_name_every_part_of_the_target() {
         assert!(reasons.contains(part), "{part} is missing in: {reasons}");
     }
 }
+
+#[test]
+fn what_is_not_known_is_not_quiet_and_who_was_refused_has_asked() {
+    let now = MONDAY + 14 * DAY + 8 * 3600 + 45 * 60;
+    let whole = history(now, 14, |_| 0.25);
+    let expected = |minutes: &[Minute]| -> f64 {
+        ask(&POLICY, now, minutes, State::default()).unwrap().expected_starts.iter().sum()
+    };
+    let (mut gaps, mut refused) = (whole.clone(), whole.clone());
+    gaps.iter_mut().step_by(2).for_each(|minute| *minute = Minute::default());
+    refused.iter_mut().for_each(|minute| (minute.refused, minute.available) = (Some(0.25), Some(0.0)));
+    assert!((expected(&gaps) / expected(&whole) - 1.0).abs() < 0.05, "{} and {}", expected(&gaps), expected(&whole));
+    assert!((expected(&refused) / expected(&whole) - 2.0).abs() < 0.05);
+}
+
+#[test]
+fn demand_that_scatters_more_wants_more_and_recordings_that_end_give_back() {
+    let now = MONDAY + 14 * DAY + 8 * 3600 + 45 * 60;
+    let minutes = history(now, 14, |_| 1.0);
+    let wanted = |state: State, recordings: usize| -> u32 {
+        let recordings_seconds = vec![600; recordings];
+        let input = Input {
+            now,
+            minutes: &minutes,
+            offset_seconds: &|_| 0,
+            recordings_seconds: &recordings_seconds,
+            lead_seconds: 180,
+            state,
+        };
+        forecast(&POLICY, &input).unwrap().spare[0]
+    };
+    let scattered = State { overdispersion: Ratio { observed: 2000.0, expected: 4000.0 }, ..State::default() };
+    assert!(wanted(scattered, 0) > wanted(State::default(), 0) + 1);
+    assert!(wanted(State::default(), 60) + 2 < wanted(State::default(), 0));
+}
+
+#[test]
+fn an_outcome_far_from_what_was_expected_is_remembered_as_scatter_and_every_run_fills_the_table() {
+    let now = MONDAY + 14 * DAY + 8 * 3600;
+    let (far, near) = (live(State::default(), now, 3.0, 0.0, 5.0), live(State::default(), now, 0.25, 0.0, 5.0));
+    assert!(far.overdispersion.observed > 10.0 && near.overdispersion.observed < 0.0, "{far:?} {near:?}");
+    assert!((1.0..2.0).contains(&near.requests) && near.refusals_at[0] > near.refusals_at[8], "{near:?}");
+}
