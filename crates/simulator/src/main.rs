@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{BufReader, BufWriter, Write},
     path::{Path, PathBuf},
+    process::ExitCode,
     time::Instant,
 };
 
@@ -79,7 +80,17 @@ struct Outcome {
     invocations_failed: u64,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
