@@ -18,11 +18,15 @@ const DAYS: i64 = 15;
 const DAY_HALF_LIFE: f64 = 14.0;
 /// How many minutes of a day must be known for it to be of use.
 const LEAST_KNOWN_MINUTES: f64 = 600.0;
+/// How many days a day of the same name is worth: what is new in a week begins on one day of it.
+const SAME_WEEKDAY: f64 = 2.0;
 /// By which ratio two days' totals may differ and the days still be alike (a standard deviation, logarithmic).
 const LIKENESS: f64 = 0.35;
 /// Expected requests that the prior guesses of the two variances are worth, squared.
 const SHAPE_PRIOR: (f64, f64) = (0.02, 100.0);
 const MINUTE_PRIOR: (f64, f64) = (0.1, 200.0);
+/// From how many standard deviations on a minute is believed to be different without much proof.
+const SURPRISE: f64 = 3.0;
 /// How many minutes are compared at once with the hour around them.
 const BLOCK_MINUTES: usize = 3;
 
@@ -128,7 +132,8 @@ impl<'a> Season<'a> {
                     None if is_weekend(past) == is_weekend(day) => 1.0,
                     None => 0.1,
                 };
-                (past, fade(day - past) * share * likeness)
+                let name = if (day - past) % 7 == 0 { SAME_WEEKDAY } else { 1.0 };
+                (past, fade(day - past) * share * likeness * name)
             })
             .collect();
         // A day of the week like none before is told by all of them a little.
@@ -156,11 +161,20 @@ impl<'a> Season<'a> {
         // A little of a request in five minutes: never quite zero, never quite sure.
         let level = (around + 0.02) / (around_known + 5.0);
         let expected_here = level * here_known * minute_shape;
-        let correction = (self.proof + here) / (self.proof + expected_here);
+        let proof = self.proof_against(here, expected_here);
+        let correction = (proof + here) / (proof + expected_here);
         Rate {
             mean: level * self.shape[minute.rem_euclid(60) as usize] * correction,
-            uncertainty: 1.0 / (self.proof + here) + 1.0 / (1.0 + around),
+            uncertainty: 1.0 / (proof + here) + 1.0 / (1.0 + around),
         }
+    }
+
+    /// How many requests it takes to move a minute half-way, where so many were seen and so many expected: far fewer
+    /// where chance cannot explain them. One new meeting a week stands out of the smoothest demand.
+    fn proof_against(&self, here: f64, expected: f64) -> f64 {
+        let variance = (expected * (1.0 + expected / self.proof)).max(0.1);
+        let surprise = (here - expected).powi(2) / variance / (SURPRISE * SURPRISE);
+        (self.proof / (1.0 + surprise * surprise)).max(1.0)
     }
 
     /// The moment of a local minute.

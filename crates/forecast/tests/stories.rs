@@ -239,3 +239,18 @@ fn an_outcome_far_from_what_was_expected_is_remembered_as_scatter_and_every_run_
     assert!(far.overdispersion.observed > 10.0 && near.overdispersion.observed < 0.0, "{far:?} {near:?}");
     assert!((1.0..2.0).contains(&near.requests) && near.refusals_at[0] > near.refusals_at[8], "{near:?}");
 }
+
+#[test]
+fn what_is_new_on_one_weekday_counts_more_on_that_day() {
+    // Since last week there is a meeting at nine on Tuesdays, recorded in every room.
+    let tuesdays = |moment: i64| match (moment - MONDAY).div_euclid(DAY) {
+        8 if moment.rem_euclid(DAY) / 60 == 540 => 12.0,
+        _ => 0.25,
+    };
+    let burst = |day: i64| -> f64 {
+        let now = MONDAY + day * DAY + 8 * 3600 + 58 * 60;
+        let forecast = ask(&POLICY, now, &history(now, 14, tuesdays), State::default()).unwrap();
+        forecast.expected_starts[..8].iter().sum()
+    };
+    assert!(burst(15) > 1.2 * burst(16), "{} on Tuesday, {} on Wednesday", burst(15), burst(16));
+}
