@@ -260,7 +260,12 @@ async fn what_is_planned_and_what_is_quiet_move_the_pool_above_its_threshold_and
 
 #[test]
 fn a_function_with_bad_settings_does_not_run_and_names_them_all() {
-    for binary in [env!("CARGO_BIN_EXE_availability"), env!("CARGO_BIN_EXE_scale_in"), env!("CARGO_BIN_EXE_drain")] {
+    for binary in [
+        env!("CARGO_BIN_EXE_availability"),
+        env!("CARGO_BIN_EXE_scale_in"),
+        env!("CARGO_BIN_EXE_drain"),
+        env!("CARGO_BIN_EXE_forecast"),
+    ] {
         let output = std::process::Command::new(binary)
             .env_clear()
             .envs([("JIBRIS_THRESHOLD", "none"), ("DRY_RUN", "maybe"), ("AUTO_SCALING_GROUP", "jibri")])

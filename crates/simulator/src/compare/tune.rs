@@ -1,6 +1,6 @@
 //! The smallest parameter that reaches a hit rate, with hindsight.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, panic, thread};
 
 use super::{
     outcome::hours,
@@ -123,5 +123,9 @@ pub fn trade_off(contender: Contender, scenario: &Scenario, tuned: &Figures) -> 
         true => *tuned,
         false => Figures { parameter, tally: contender.run(parameter, scenario, false).0 },
     };
-    parameters.into_iter().map(run).collect()
+    // The forecast's runs take seconds each: at once, where there are cores for it.
+    thread::scope(|scope| {
+        let runs: Vec<_> = parameters.into_iter().map(|parameter| scope.spawn(move || run(parameter))).collect();
+        runs.into_iter().map(|run| run.join().unwrap_or_else(|panic| panic::resume_unwind(panic))).collect()
+    })
 }
