@@ -18,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_ATTEMPTS: u32 = 3;
+/// Two weeks of metrics are a lot to put together, for CloudWatch and on the way.
+const HISTORY_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+const HISTORY_OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Reads AWS.
 #[derive(Clone, Debug)]
@@ -83,16 +86,22 @@ pub fn connect(settings: &Settings, config: &SdkConfig) -> (AwsReader, Option<Aw
         planned_parameter: settings.forecast.planned_parameter.clone(),
         namespace: settings.metric_namespace.clone(),
     };
+    let patience = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(HISTORY_ATTEMPT_TIMEOUT)
+        .operation_timeout(HISTORY_OPERATION_TIMEOUT)
+        .build();
+    let history = aws_sdk_cloudwatch::config::Builder::from(config).timeout_config(patience).build();
     let reader = AwsReader {
         autoscaling: aws_sdk_autoscaling::Client::new(config),
-        cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+        cloudwatch: aws_sdk_cloudwatch::Client::from_conf(history),
         ec2: aws_sdk_ec2::Client::new(config),
         ssm: aws_sdk_ssm::Client::new(config),
         names,
     };
     let writer = (!settings.dry_run).then(|| AwsWriter {
         autoscaling: reader.autoscaling.clone(),
-        cloudwatch: reader.cloudwatch.clone(),
+        cloudwatch: aws_sdk_cloudwatch::Client::new(config),
         ec2: reader.ec2.clone(),
         ssm: reader.ssm.clone(),
         names: reader.names.clone(),

@@ -1,6 +1,6 @@
 //! Every five minutes: what will be wanted in the coming hour, written where the other functions read it.
 
-use forecast::{Forecast, Input, SLOT_SECONDS, State};
+use forecast::{Forecast, Input, SLOT_SECONDS, SLOTS, State};
 use jiff::tz::TimeZone;
 use planner::Timestamp;
 use tracing::{info, warn};
@@ -32,7 +32,8 @@ const LONGEST_REASON: usize = 600;
 ///
 /// # Errors
 /// What failed. Without the history, or with a parameter that could not be read, nothing is written: the last forecast
-/// rules until it expires, and then the threshold. Too little history is no error, and said.
+/// rules until it expires, and then the threshold. Too little history is no error, and said; what is planned is written
+/// on top of the threshold then.
 pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
@@ -65,25 +66,31 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         state: before.state,
     };
     let mut metrics = vec![seconds("LeadSeconds", lead_seconds.unsigned_abs(), now)];
-    match forecast::forecast(&policy, &input) {
-        Err(why) => info!(why, "no forecast yet: the threshold rules"),
-        Ok(mut forecast) => {
-            let raised = planned.raise(&mut forecast, lead_seconds, policy.maximum, time_zone);
-            let reason = forecast.reasons.join("; ");
-            let (spare, hold) = (forecast.spare[0], forecast.hold[0]);
-            let slots_raised = raised as u64;
-            info!(spare, hold, before = ?before.spare, slots_raised, acting = !settings.forecast.shadow, reason, "forecast");
-            metrics.extend(describe(&forecast, now));
-            match write(settings, &forecast, &reason, now) {
-                Ok(value) => {
-                    if let Some(writer) = &ports.writer
-                        && let Err(error) = writer.put_forecast(&value).await
-                    {
-                        errors.add(error);
-                    }
+    let (mut forecast, is_flat) = match forecast::forecast(&policy, &input) {
+        Ok(forecast) => (forecast, false),
+        Err(why) => {
+            info!(why, "no forecast yet: the threshold rules");
+            (flat(settings.jibris_threshold, &why, &input), true)
+        }
+    };
+    let slots_raised = planned.raise(&mut forecast, lead_seconds, policy.maximum, time_zone) as u64;
+    if !is_flat {
+        metrics.extend(describe(&forecast, now));
+    }
+    // Without a history there is nothing to write but what is planned.
+    if !is_flat || slots_raised > 0 {
+        let reason = forecast.reasons.join("; ");
+        let (spare, hold) = (forecast.spare[0], forecast.hold[0]);
+        info!(spare, hold, before = ?before.spare, slots_raised, acting = !settings.forecast.shadow, reason, "forecast");
+        match write(settings, &forecast, &reason, now) {
+            Ok(value) => {
+                if let Some(writer) = &ports.writer
+                    && let Err(error) = writer.put_forecast(&value).await
+                {
+                    errors.add(error);
                 }
-                Err(problem) => errors.add(problem),
             }
+            Err(problem) => errors.add(problem),
         }
     }
     if let Some(writer) = &ports.writer
@@ -92,6 +99,19 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         errors.add(error);
     }
     errors.into_result()
+}
+
+/// The threshold all the time: what plans are laid upon while there is no history.
+fn flat(threshold: u32, why: &str, input: &Input) -> Forecast {
+    Forecast {
+        first_slot_at: input.now.div_euclid(SLOT_SECONDS) * SLOT_SECONDS,
+        spare: vec![threshold; SLOTS],
+        hold: vec![threshold; SLOTS],
+        expected_starts: Vec::new(),
+        expected_refusals: Vec::new(),
+        state: input.state,
+        reasons: vec![format!("JIBRIS_THRESHOLD and what is planned, for {why}")],
+    }
 }
 
 /// What the last forecast left.

@@ -222,6 +222,19 @@ fn too_little_history_is_no_error_and_writes_nothing() {
 }
 
 #[test]
+fn what_is_planned_holds_without_a_history_too() {
+    let planned = r#"{"events": [{"from": "2027-01-18T09:10:00Z", "until": "2027-01-18T09:20:00Z", "spare": 33}]}"#;
+    let cloud = Cloud { history: Ok(History::default()), planned: Ok(planned.into()), ..Cloud::default() };
+    let settings = [("PLANNED_PARAMETER", "/jibri/planned"), ("FORECAST_FLOOR", "0"), ("JIBRIS_THRESHOLD", "4")];
+    assert_eq!(run(&cloud, &settings), Ok(()));
+    let parameter = written(&cloud);
+    // 09:10 less the lead time of 180 s is 08:56:30 and 21 slots.
+    assert_eq!((&parameter["spare_targets"][0], &parameter["spare_targets"][22]), (&Value::from(4), &Value::from(33)));
+    assert!(parameter["reason"].as_str().is_some_and(|reason| reason.contains("0 minutes of history are known")));
+    assert!(!cloud.published.borrow().contains_key("ForecastSpareTarget"));
+}
+
+#[test]
 fn a_jicofo_that_does_not_answer_is_an_error_and_the_forecast_expects_nobody_to_end() {
     let jibri = |number: i32| JicofoJibri {
         nickname: format!("i-{number}"),
