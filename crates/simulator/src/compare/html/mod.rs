@@ -6,7 +6,7 @@ mod scale;
 
 use std::fmt::Write;
 
-use super::{Comparison, Entry, Question, WARM_UP_SECONDS, outcome::Outcome, policies::Contender};
+use super::{Comparison, Entry, Question, WARM_UP_SECONDS, outcome::Outcome, policies::Contender, tune::TOLERANCE};
 
 /// The page.
 pub fn page(question: &Question, comparison: &Comparison) -> String {
@@ -54,7 +54,9 @@ fn about(question: &Question) -> String {
     format!(
         "<p class=\"quiet\">{} requests from {} on; a launch takes {} s. The first {} days warm up and are not counted, \
          the {days:.1} days after them are. Each policy has the smallest parameter that reaches the hit rate, chosen with \
-         hindsight; the forecast alone is set to the hit rate and meets the demand unseen. Idle hours are instance hours without a recording, launching included.</p>",
+         hindsight; the forecast alone is set to the hit rate and meets the demand unseen, which counts as kept up to \
+         {TOLERANCE} times the refusals that it allows. Idle hours are instance hours without a recording, launching \
+         included.</p>",
         thousands_whole(scenario.demand.len()),
         date_of(scenario.first_at()),
         scenario.lead_seconds,

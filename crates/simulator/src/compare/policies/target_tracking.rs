@@ -19,9 +19,10 @@ const LOW_MINUTES: usize = 15;
 /// already asked for; fifteen minutes under nine tenths of the target scale in, gradually.
 ///
 /// The target is the 50 % of AWS's examples, and the minimum size is what is tuned: a pool that stands empty at night
-/// has no utilization to track, and no target alone would keep a Jibri for the morning. A higher target costs less where demand is smooth, and more where it bursts.
-/// Scale-in goes all the way to
-/// the target at once, among idle instances only (scale-in protection), which costs less than what AWS does.
+/// has no utilization to track, and no target alone would keep a Jibri for the morning. A higher target costs less where
+/// demand is smooth, and more where it bursts.
+/// Scale-in goes all the way to the target at once, among idle instances only (scale-in protection), which costs less
+/// than what AWS does.
 #[derive(Debug)]
 pub struct TargetTracking {
     minimum: usize,
