@@ -24,6 +24,8 @@ const JIBRIS_THRESHOLD: u32 = 2;
 const TERMINATIONS_PER_TICK: u32 = 50;
 /// `IDLE_COUNT_THRESHOLD`, in minutes: the hold target says what is kept, not how long somebody was idle.
 const IDLE_COUNT_THRESHOLD: u64 = 1;
+/// `BOOT_GRACE_MINUTES`: longer than any lead time that is compared, for here no launch fails.
+const BOOT_GRACE_MINUTES: u64 = 60;
 /// The largest target, and the group's maximum.
 const MAXIMUM: u32 = 10_000;
 
@@ -64,6 +66,7 @@ impl Forecast {
             planner: planner::Policy {
                 idle_seconds: IDLE_COUNT_THRESHOLD * 60,
                 terminations_per_tick: TERMINATIONS_PER_TICK,
+                boot_grace_seconds: BOOT_GRACE_MINUTES * 60,
                 ..planner::Policy::default()
             },
             state: State::default(),
