@@ -3,7 +3,7 @@
 //! | key | value | written |
 //! | --- | --- | --- |
 //! | `jibri-autoscaler:registered-at` | moment | once, when Jicofo first lists the Jibri |
-//! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy` or `missing`, a space, moment | when the state changes |
+//! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing` or `overdue`, a space, moment | when the state changes |
 //! | `jibri-autoscaler:draining-since` | moment | once, when its drain begins |
 //!
 //! A moment is RFC 3339, UTC, whole seconds. A tag that somebody has edited into something else does not count.
@@ -84,7 +84,13 @@ pub fn format_recorded(recorded: Recorded) -> String {
 /// Reads a state from its tag.
 pub fn parse_recorded(text: &str) -> Option<Recorded> {
     let (state, since) = text.split_once(' ')?;
-    let states = [RecordedState::Idle, RecordedState::Busy, RecordedState::Unhealthy, RecordedState::Missing];
+    let states = [
+        RecordedState::Idle,
+        RecordedState::Busy,
+        RecordedState::Unhealthy,
+        RecordedState::Missing,
+        RecordedState::Overdue,
+    ];
     let state = states.into_iter().find(|known| known.to_string() == state)?;
     Some(Recorded { state, since: parse_moment(since)? })
 }

@@ -71,8 +71,7 @@ pub(crate) enum LaunchProgress {
 /// nobody could tell: then more launches would follow each other up to the maximum. These are a lost signal, Jibris
 /// under names of their own, and launches so broken that they cannot even be drained.
 pub(crate) fn launch_progress(policy: &Policy, observation: &Observation, instance: &Instance) -> LaunchProgress {
-    let listed = !matches!(instance.jibri, JibriStatus::Missing | JibriStatus::Unknown);
-    if listed || instance.has_registered() {
+    if is_known(instance) {
         return LaunchProgress::Done;
     }
     let in_time = match instance.launched_at {
@@ -89,10 +88,15 @@ pub(crate) fn launch_progress(policy: &Policy, observation: &Observation, instan
     }
 }
 
+/// Whether Jicofo lists it, or has ever listed it.
+fn is_known(instance: &Instance) -> bool {
+    !matches!(instance.jibri, JibriStatus::Missing | JibriStatus::Unknown) || instance.has_registered()
+}
+
 /// Whether the Jibris call themselves something other than their instance ids: then nobody can have registered.
 fn names_are_wrong(observation: &Observation) -> bool {
     observation.strangers.iter().any(|nickname| !nickname.starts_with("i-"))
-        && !observation.instances.iter().any(Instance::has_registered)
+        && !observation.instances.iter().any(is_known)
 }
 
 /// How many instances never registered, were told to end for it, and cannot be drained either.

@@ -125,7 +125,8 @@ impl Instance {
 
     /// Whether Jicofo has ever listed it; either tag proves it, for each is written by a function of its own.
     pub fn has_registered(&self) -> bool {
-        self.registered_at.is_some() || self.recorded.is_some()
+        let listed = |recorded: &Recorded| recorded.state != RecordedState::Overdue;
+        self.registered_at.is_some() || self.recorded.as_ref().is_some_and(listed)
     }
 
     /// Whether a recording that begins now could run on it, and it will stay.
@@ -199,6 +200,8 @@ pub enum RecordedState {
     Unhealthy,
     /// [`JibriStatus::Missing`], after it had registered.
     Missing,
+    /// [`JibriStatus::Missing`] after its grace, and it never registered.
+    Overdue,
 }
 
 impl fmt::Display for RecordedState {
@@ -208,6 +211,7 @@ impl fmt::Display for RecordedState {
             RecordedState::Busy => "busy",
             RecordedState::Unhealthy => "unhealthy",
             RecordedState::Missing => "missing",
+            RecordedState::Overdue => "overdue",
         })
     }
 }

@@ -18,7 +18,7 @@ const TICK_SECONDS: u64 = 60;
 /// itself within `check_validity_seconds`. Nothing is terminated while the signal is lost.
 pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
     let mut plan = Plan::default();
-    note_states(observation, &mut plan);
+    note_states(policy, observation, &mut plan);
     protect_again(observation, &mut plan);
     report_strangers(observation, &mut plan);
     if let Signal::Lost { why, .. } = &observation.signal {
@@ -72,14 +72,18 @@ fn state_since(instance: &Instance, state: RecordedState) -> Option<crate::Times
     Some(recorded.since.max(instance.last_selected_at.unwrap_or(recorded.since)))
 }
 
-fn note_states(observation: &Observation, plan: &mut Plan) {
+fn note_states(policy: &Policy, observation: &Observation, plan: &mut Plan) {
     for instance in &observation.instances {
         let state = match instance.jibri {
             JibriStatus::Idle => RecordedState::Idle,
             JibriStatus::Busy => RecordedState::Busy,
             JibriStatus::Unhealthy => RecordedState::Unhealthy,
-            JibriStatus::Missing if instance.has_registered() => RecordedState::Missing,
-            JibriStatus::Missing | JibriStatus::Unknown => continue,
+            JibriStatus::Missing => match launch_progress(policy, observation, instance) {
+                LaunchProgress::Pending => continue,
+                LaunchProgress::Overdue => RecordedState::Overdue,
+                LaunchProgress::Done => RecordedState::Missing,
+            },
+            JibriStatus::Unknown => continue,
         };
         let lost = observation.signal != Signal::Fresh;
         // Missing from half an answer is not missing. Without EC2's answer the tag is not known.
@@ -157,9 +161,10 @@ fn reason_to_replace(
     match instance.jibri {
         JibriStatus::Missing => match launch_progress(policy, observation, instance) {
             LaunchProgress::Pending => None,
-            LaunchProgress::Overdue => {
-                Some(format!("it has not registered within {} of its launch", Spoken(policy.boot_grace_seconds)))
-            }
+            // Two readings apart: where no tag can be written, nobody knows who had registered before Jicofo restarted.
+            LaunchProgress::Overdue => state_since(instance, RecordedState::Overdue)
+                .filter(|since| now.seconds_since(*since) > 0)
+                .map(|_| format!("it has not registered within {} of its launch", Spoken(policy.boot_grace_seconds))),
             LaunchProgress::Done => {
                 let missing_seconds = now.seconds_since(state_since(instance, RecordedState::Missing)?);
                 (missing_seconds > policy.boot_grace_seconds)

@@ -58,6 +58,7 @@ fn instances() -> impl Strategy<Value = Instance> {
         1 => Just(RecordedState::Busy),
         1 => Just(RecordedState::Unhealthy),
         1 => Just(RecordedState::Missing),
+        1 => Just(RecordedState::Overdue),
     ];
     let recorded = of((recorded_states, moments()).prop_map(|(state, since)| Recorded { state, since }));
     let ec2 = prop_oneof![

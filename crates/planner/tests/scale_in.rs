@@ -139,7 +139,7 @@ fn a_check_that_failed_or_is_old_is_no_evidence() {
 
 #[test]
 fn without_a_signal_nothing_is_terminated() {
-    let dead = booting("i-4", 60);
+    let dead = overdue("i-4", 60);
     let mut observation = pool(vec![confirmed("i-1", 30), confirmed("i-2", 40), confirmed("i-3", 50), dead]);
     assert_eq!(terminated(&plan(&observation)), ["i-4", "i-3"]);
     observation.signal = lost(0);
@@ -148,7 +148,7 @@ fn without_a_signal_nothing_is_terminated() {
 
 #[test]
 fn a_launch_that_never_registered_is_replaced_where_one_is_still_missing() {
-    let mut observation = pool(vec![idle("i-1", 1), booting("i-2", 11)]);
+    let mut observation = pool(vec![idle("i-1", 1), overdue("i-2", 11)]);
     let ends = |decrement| [Action::Terminate { instance: InstanceId::new("i-2"), decrement }];
     assert_eq!(actions(&plan(&observation)), ends(false));
     // Scale-out has launched another meanwhile.
@@ -157,6 +157,20 @@ fn a_launch_that_never_registered_is_replaced_where_one_is_still_missing() {
     assert_eq!(actions(&plan(&observation)), ends(true));
     observation.group.min_size = 3;
     assert_eq!(actions(&plan(&observation)), ends(false));
+}
+
+/// Where no tag can be written, a Jicofo that has just restarted makes every Jibri look like that.
+#[test]
+fn a_launch_that_is_overdue_at_one_reading_is_noted_and_goes_at_the_next() {
+    let observation = pool(vec![idle("i-1", 1), booting("i-2", 11)]);
+    let recorded = Recorded { state: RecordedState::Overdue, since: NOW };
+    assert_eq!(actions(&plan(&observation)), [Action::TagState { instance: InstanceId::new("i-2"), recorded }]);
+    let untagged = Observation { now: NOW.plus_seconds(60), ..observation.clone() };
+    assert!(terminated(&plan(&untagged)).is_empty());
+    let mut noted = apply(&observation, &plan(&observation));
+    noted.now = NOW.plus_seconds(60);
+    assert_eq!(terminated(&plan(&noted)), ["i-2"]);
+    assert!(!noted.instances[1].has_registered(), "what was noted is no registration");
 }
 
 #[test]

@@ -45,6 +45,12 @@ pub(crate) fn booting(name: &str, launched_minutes_ago: u64) -> Instance {
     }
 }
 
+/// Launched so long ago, and found not to have registered a minute ago.
+pub(crate) fn overdue(name: &str, launched_minutes_ago: u64) -> Instance {
+    let recorded = Some(Recorded { state: RecordedState::Overdue, since: minutes_ago(1) });
+    Instance { recorded, ..booting(name, launched_minutes_ago) }
+}
+
 pub(crate) fn draining(name: &str) -> Instance {
     Instance { lifecycle: LifecycleState::TerminatingWait, draining_since: Some(minutes_ago(3)), ..busy(name) }
 }
