@@ -33,7 +33,7 @@ const LONGEST_REASON: usize = 600;
 /// # Errors
 /// What failed. Without the history, or with a parameter that could not be read, nothing is written: the last forecast
 /// rules until it expires, and then the threshold. Too little history is no error, and said; what is planned is written
-/// on top of the threshold then.
+/// on top of the threshold then, and the threshold alone when it is over.
 pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
@@ -77,8 +77,9 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     if !is_flat {
         metrics.extend(describe(&forecast, now));
     }
-    // Without a history there is nothing to write but what is planned.
-    if !is_flat || slots_raised > 0 {
+    // Without a history there is nothing to write but what is planned; when that is over, the parameter would expire,
+    // and an expired one is an error.
+    if !is_flat || slots_raised > 0 || before.exists {
         let reason = forecast.reasons.join("; ");
         let (spare, hold) = (forecast.spare[0], forecast.hold[0]);
         info!(spare, hold, before = ?before.spare, slots_raised, acting = !settings.forecast.shadow, reason, "forecast");
@@ -117,6 +118,7 @@ fn flat(threshold: u32, why: &str, input: &Input) -> Forecast {
 /// What the last forecast left.
 #[derive(Default)]
 struct Before {
+    exists: bool,
     state: State,
     spare: Option<u32>,
 }
@@ -135,7 +137,7 @@ fn read_before(parameter: Result<String, CallError>, now: Timestamp) -> Result<B
         warn!("what the last forecast had learnt cannot be read: learning begins anew");
     }
     let spare = parameter.and_then(|parameter| parameter.spare_targets.first().copied());
-    Ok(Before { state: state.unwrap_or_default(), spare })
+    Ok(Before { exists: true, state: state.unwrap_or_default(), spare })
 }
 
 async fn fetch_planned<R: CloudReader>(settings: &Settings, reader: &R, errors: &mut TickError) -> Planned {

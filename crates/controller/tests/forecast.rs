@@ -234,6 +234,15 @@ fn what_is_planned_holds_without_a_history_too() {
     assert!(!cloud.published.borrow().contains_key("ForecastSpareTarget"));
 }
 
+/// An expired parameter is an error of whoever reads it, each minute.
+#[test]
+fn when_what_was_planned_is_over_the_threshold_is_written_in_its_place() {
+    let before = Cloud { history: Ok(History::default()), parameter: Ok("{}".into()), ..Cloud::default() };
+    assert_eq!(run(&before, &[("JIBRIS_THRESHOLD", "4")]), Ok(()));
+    let targets = written(&before)["spare_targets"].as_array().cloned().unwrap_or_default();
+    assert!(targets.len() == 120 && targets.iter().all(|target| *target == 4), "{targets:?}");
+}
+
 #[test]
 fn a_jicofo_that_does_not_answer_is_an_error_and_the_forecast_expects_nobody_to_end() {
     let jibri = |number: i32| JicofoJibri {
