@@ -42,7 +42,8 @@ impl Pool {
             ..WorldConfig::default()
         };
         world.launch.boot_seconds = 60.0;
-        world.ssm.registration_seconds = 60.0;
+        // Before its Jibri can record: who is ended sooner than SSM knows it costs an error, and is drained at the next tick.
+        world.ssm.registration_seconds = 20.0;
         world.finalize_seconds = 60;
         let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end-to-end").join(name);
         let mut config = CloudConfig::new(world, output);
