@@ -26,8 +26,7 @@ struct Setup {
 
 impl Setup {
     async fn new(more: &[(&str, &str)]) -> Setup {
-        let mut world =
-            WorldConfig { max_size: FLEET, desired_capacity: FLEET, throttled_calls: 0.0, ..WorldConfig::default() };
+        let mut world = WorldConfig { max_size: FLEET, desired_capacity: FLEET, ..WorldConfig::default() };
         world.launch.in_service_seconds = 1.0;
         world.launch.boot_seconds = 1.0;
         world.launch.describe_lag_seconds = 0.0;

@@ -18,8 +18,9 @@ use controller::ports::{
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 
 use crate::{
+    network::{Fate, Network, SharedNetwork},
     rng::Rng,
-    world::{AwsError, JicofoAnswer, JicofoView, MetricView, Milliseconds, Statistic, World},
+    world::{AwsError, Conduct, JicofoAnswer, JicofoView, MetricView, Milliseconds, Statistic, World},
 };
 
 /// A world that functions and their surroundings share.
@@ -36,6 +37,10 @@ pub struct Client {
     forecast_parameter: Option<String>,
     planned_parameter: Option<String>,
     latency_ms: u64,
+    network: SharedNetwork,
+    /// How far the function's clock is ahead, in seconds.
+    skew_seconds: i64,
+    conduct: Rc<Cell<Conduct>>,
     rng: Rc<RefCell<Rng>>,
     wake_at: Rc<Cell<Milliseconds>>,
 }
@@ -52,9 +57,22 @@ impl Client {
             forecast_parameter: settings.forecast_parameter.clone(),
             planned_parameter: settings.forecast.planned_parameter.clone(),
             latency_ms,
+            network: Rc::new(RefCell::new(Network::default())),
+            skew_seconds: 0,
+            conduct: Rc::default(),
             rng: Rc::new(RefCell::new(rng)),
             wake_at: Rc::new(Cell::new(Milliseconds::MIN)),
         }
+    }
+
+    /// The same, whose calls go through this network, and whose clock differs as it says.
+    pub(crate) fn through(mut self, network: &SharedNetwork) -> Client {
+        let most = network.borrow().faults.clock_skew_seconds;
+        if most > 0 {
+            self.skew_seconds = self.rng.borrow_mut().between(-most, most);
+        }
+        self.network = Rc::clone(network);
+        self
     }
 
     /// When the invocation wants to go on.
@@ -100,8 +118,27 @@ impl Client {
         effect: impl FnOnce(&mut World) -> Result<T, AwsError>,
     ) -> Result<T, CallError> {
         self.half_latency().await;
-        let result = effect(&mut self.world.borrow_mut());
+        let now = self.world.borrow().now();
+        let fate = self.network.borrow_mut().decide(operation, now, &mut self.rng.borrow_mut());
+        let result = match fate {
+            Fate::Arrives | Fate::AnswerLost => Some(effect(&mut self.world.borrow_mut())),
+            Fate::Lost | Fate::Fails | Fate::Refused => None,
+        };
+        if fate.patience_ms() > 0 {
+            self.sleep_until_ms(now + fate.patience_ms()).await;
+        }
         self.half_latency().await;
+        let result = match (fate.error(operation), result) {
+            (Some(error), _) => return Err(error),
+            (None, Some(result)) => result,
+            (None, None) => {
+                return Err(CallError {
+                    operation: operation.to_owned(),
+                    kind: CallErrorKind::Other,
+                    message: "there is no answer".to_owned(),
+                });
+            }
+        };
         result.map_err(|error| {
             let kind = match error.code {
                 "ValidationError" if error.message.contains("No active Lifecycle Action") => {
@@ -221,7 +258,11 @@ impl CloudWriter for Client {
     }
 
     async fn terminate(&self, instance: &InstanceId, decrement: bool) -> Result<(), CallError> {
+        let mut conduct = self.conduct.get();
+        conduct.terminations += 1;
+        self.conduct.set(conduct);
         self.call("autoscaling:TerminateInstanceInAutoScalingGroup", |world| {
+            world.audit_termination(instance.as_str(), decrement, conduct);
             world.terminate_instance_in_auto_scaling_group(instance.as_str(), decrement).map(|_| ())
         })
         .await
@@ -306,30 +347,34 @@ impl CloudWriter for Client {
 impl JicofoReader for Client {
     async fn fetch_jicofos(&self) -> Vec<Result<JicofoReading, CallError>> {
         self.half_latency().await;
-        let answer = self.world.borrow_mut().jicofo();
+        let answers = self.world.borrow_mut().jicofos();
         self.half_latency().await;
+        let mut conduct = self.conduct.get();
+        conduct.heard = answers.iter().all(|answer| matches!(answer, JicofoAnswer::Answers(_)));
+        self.conduct.set(conduct);
         let failed = |message: &str| {
             let operation = "GET /stats".to_owned();
             Err(CallError { operation, kind: CallErrorKind::Other, message: message.to_owned() })
         };
-        vec![match answer {
+        let read = |answer| match answer {
             JicofoAnswer::Answers(view) => Ok(reading(view)),
             JicofoAnswer::Refuses => failed("connection refused"),
             JicofoAnswer::Fails => failed("500 Internal Server Error"),
             JicofoAnswer::Garbage => failed("no JSON"),
             JicofoAnswer::Hangs => failed("timed out"),
             JicofoAnswer::WithoutDetector(_) => failed("no jibri_detector"),
-        }]
+        };
+        answers.into_iter().map(read).collect()
     }
 }
 
 impl Clock for Client {
     fn now(&self) -> Timestamp {
-        seconds(self.world.borrow().now())
+        Timestamp(seconds(self.world.borrow().now()).0 + self.skew_seconds)
     }
 
     async fn sleep_until(&self, moment: Timestamp) {
-        self.sleep_until_ms(moment.0 * 1000).await;
+        self.sleep_until_ms((moment.0 - self.skew_seconds) * 1000).await;
     }
 }
 

@@ -3,12 +3,15 @@
 //!
 //! - [`world`]: the world; both faces of it (virtual time here, HTTP in `localcloud`) are built on it
 //! - [`demand`]: who asks for a recording when, from a trace or made up
-//! - [`client`]: the ticks' ports over the world
+//! - [`client`], [`network`]: the ticks' ports over the world, and what goes wrong on the way
 //! - [`run`]: the real ticks at work in it
+//! - [`faults`]: the same under every fault that we know of, held to the invariants
 
 pub mod client;
 pub mod compare;
 pub mod demand;
+pub mod faults;
+pub mod network;
 pub mod rng;
 pub mod run;
 pub mod world;

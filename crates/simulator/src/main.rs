@@ -41,6 +41,8 @@ enum Command {
     Compare(commands::compare::CompareArguments),
     /// Make a trace from a pool's metrics, on standard output.
     Trace(commands::trace::TraceArguments),
+    /// Keep a pool through days on which everything goes wrong, and look whether it keeps its promises.
+    Faults(commands::faults::FaultsArguments),
 }
 
 #[derive(Args, Debug)]
@@ -66,7 +68,7 @@ struct RunArguments {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     Text,
     Json,
 }
@@ -95,6 +97,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Run(arguments) => run(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
         Command::Trace(arguments) => commands::trace::trace(&arguments),
+        Command::Faults(arguments) => commands::faults::faults(&arguments),
     }
 }
 

@@ -14,6 +14,7 @@ use planner::{InstanceId, Timestamp};
 
 use crate::{
     client::{Client, SharedWorld},
+    network::{Network, SharedNetwork},
     rng::Rng,
     world::{LifecycleEvent, Milliseconds, World, WorldConfig},
 };
@@ -22,6 +23,11 @@ use crate::{
 const SCHEDULE_MS: Milliseconds = 60_000;
 /// How often it invokes the forecast.
 const FORECAST_MS: Milliseconds = 5 * SCHEDULE_MS;
+
+/// After how long Lambda ends an invocation, in milliseconds: the template's `Timeout`.
+const LAMBDA_TIMEOUT_MS: Milliseconds = 60_000;
+/// How late a lifecycle event comes at most, in milliseconds.
+const LATEST_EVENT_MS: Milliseconds = 600_000;
 
 /// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +58,10 @@ pub struct InvocationFaults {
     pub doubled: f64,
     /// The share of scheduled invocations and lifecycle events that never arrive.
     pub dropped: f64,
+    /// The share of lifecycle events that come twice.
+    pub events_doubled: f64,
+    /// The share of lifecycle events that come up to ten minutes late, and so in another order.
+    pub events_late: f64,
 }
 
 /// How many invocations ended how.
@@ -63,10 +73,18 @@ pub struct InvocationCounts {
     pub failed: u64,
     /// Killed on their way.
     pub killed: u64,
+    /// Ended by Lambda after their time-out.
+    pub timed_out: u64,
     /// Run a second time at once.
     pub doubled: u64,
     /// Never arrived.
     pub dropped: u64,
+    /// Lifecycle events that came twice.
+    pub events_doubled: u64,
+    /// Lifecycle events that came late.
+    pub events_late: u64,
+    /// Not invoked by their schedule for a while.
+    pub skipped: u64,
 }
 
 struct Invocation {
@@ -74,6 +92,7 @@ struct Invocation {
     future: Pin<Box<dyn Future<Output = Result<(), TickError>>>>,
     wake_at: Rc<Cell<Milliseconds>>,
     killed_at: Option<Milliseconds>,
+    times_out_at: Milliseconds,
 }
 
 /// A world with its functions at work.
@@ -82,6 +101,11 @@ pub struct Runner {
     settings: Rc<Settings>,
     faults: InvocationFaults,
     rng: Rng,
+    network: SharedNetwork,
+    /// Lifecycle events on their way, and when they arrive.
+    late_events: Vec<(Milliseconds, InstanceId)>,
+    /// Which functions their schedules do not invoke, and until when.
+    skipped: Vec<(Function, Milliseconds)>,
     running: Vec<Invocation>,
     next_schedule: Milliseconds,
     counts: InvocationCounts,
@@ -102,6 +126,9 @@ impl Runner {
             settings: Rc::new(settings),
             faults,
             rng: Rng::new(seed),
+            network: Rc::default(),
+            late_events: Vec::new(),
+            skipped: Vec::new(),
             running: Vec::new(),
             next_schedule,
             counts: InvocationCounts::default(),
@@ -130,6 +157,16 @@ impl Runner {
         self.faults = faults;
     }
 
+    /// What lies between the functions and AWS.
+    pub fn network(&self) -> std::cell::RefMut<'_, Network> {
+        self.network.borrow_mut()
+    }
+
+    /// A function's schedule does not invoke it until then.
+    pub fn skip(&mut self, function: Function, until: Milliseconds) {
+        self.skipped.push((function, until));
+    }
+
     /// Switches the forecast's schedule off, or on again.
     pub fn set_forecasting(&mut self, forecasting: bool) {
         self.forecasting = forecasting;
@@ -143,7 +180,8 @@ impl Runner {
     /// Lets the world and its functions go on until `end`.
     pub fn run_until(&mut self, end: Milliseconds) {
         loop {
-            let wake = self.running.iter().map(|invocation| invocation.wake_at.get()).min();
+            let wake = self.running.iter().map(|invocation| invocation.wake_at.get().min(invocation.times_out_at));
+            let wake = wake.chain(self.late_events.iter().map(|(at, _)| *at)).min();
             let moment = wake.map_or(self.next_schedule, |wake| wake.min(self.next_schedule));
             let now = self.world.borrow().now();
             if moment > end {
@@ -171,6 +209,11 @@ impl Runner {
     }
 
     fn schedule(&mut self, function: Function) {
+        let now = self.world.borrow().now();
+        if self.skipped.iter().any(|(skipped, until)| *skipped == function && now < *until) {
+            self.counts.skipped += 1;
+            return;
+        }
         if self.rng.chance(self.faults.dropped) {
             self.counts.dropped += 1;
             return;
@@ -184,12 +227,29 @@ impl Runner {
 
     fn deliver_events(&mut self) {
         let events = self.world.borrow_mut().take_lifecycle_events();
+        let now = self.world.borrow().now();
         for LifecycleEvent { instance, .. } in events {
             if self.rng.chance(self.faults.dropped) {
                 self.counts.dropped += 1;
-            } else {
-                self.start(Function::Drain, Some(InstanceId::new(instance)));
+                continue;
             }
+            let instance = InstanceId::new(instance);
+            if self.rng.chance(self.faults.events_doubled) {
+                self.counts.events_doubled += 1;
+                self.start(Function::Drain, Some(instance.clone()));
+            }
+            if self.rng.chance(self.faults.events_late) {
+                self.counts.events_late += 1;
+                self.late_events.push((now + self.rng.between(1, LATEST_EVENT_MS), instance));
+            } else {
+                self.start(Function::Drain, Some(instance));
+            }
+        }
+        let events = std::mem::take(&mut self.late_events);
+        let (due, later): (Vec<_>, Vec<_>) = events.into_iter().partition(|(at, _)| *at <= now);
+        self.late_events = later;
+        for (_, instance) in due {
+            self.start(Function::Drain, Some(instance));
         }
     }
 
@@ -201,7 +261,8 @@ impl Runner {
             now + Milliseconds::try_from(self.rng.below(longest + 1)).unwrap_or(0)
         });
         let rng = Rng::new(self.rng.next_u64());
-        let client = Client::new(Rc::clone(&self.world), &self.settings, self.faults.call_latency_ms, rng);
+        let client = Client::new(Rc::clone(&self.world), &self.settings, self.faults.call_latency_ms, rng)
+            .through(&self.network);
         let wake_at = client.wake_at();
         wake_at.set(now);
         let settings = Rc::clone(&self.settings);
@@ -214,7 +275,7 @@ impl Runner {
             Function::Drain => Box::pin(async move { drain::run(&settings, &ports, only.as_ref()).await }),
             Function::Forecast => Box::pin(async move { forecast::run(&settings, &ports).await }),
         };
-        self.running.push(Invocation { function, future, wake_at, killed_at });
+        self.running.push(Invocation { function, future, wake_at, killed_at, times_out_at: now + LAMBDA_TIMEOUT_MS });
     }
 
     /// Polls every invocation that wants to go on, in the order in which they began.
@@ -225,6 +286,10 @@ impl Runner {
             let now = self.world.borrow().now();
             if invocation.killed_at.is_some_and(|killed_at| killed_at <= now) {
                 self.counts.killed += 1;
+                continue;
+            }
+            if invocation.times_out_at <= now {
+                self.counts.timed_out += 1;
                 continue;
             }
             if invocation.wake_at.get() > now {

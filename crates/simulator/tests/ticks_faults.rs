@@ -77,10 +77,16 @@ fn events_and_schedules_that_are_lost_cost_a_tick_each() {
 #[test]
 fn everything_at_once_cuts_nothing() {
     for seed in 1..=4 {
-        let faults = InvocationFaults { call_latency_ms: 2_000, killed: 0.3, doubled: 0.3, dropped: 0.3 };
+        let faults = InvocationFaults {
+            call_latency_ms: 2_000,
+            killed: 0.3,
+            doubled: 0.3,
+            dropped: 0.3,
+            ..InvocationFaults::default()
+        };
         let mut config = office(seed);
-        config.launch.never_registers = 0.1;
-        config.ssm.lost = 0.2;
+        config.rates.never_registers = 0.1;
+        config.rates.commands_lost = 0.2;
         config.incidents.extend([
             (START + 8 * HOUR, Incident::JicofoRestarts),
             (START + 9 * HOUR, Incident::NextUploadsFail { count: 5 }),
@@ -98,7 +104,7 @@ fn everything_at_once_cuts_nothing() {
 fn throttled_calls_are_made_up_for_at_the_next_tick() {
     for seed in 1..=3 {
         let mut config = office(seed);
-        config.throttled_calls = 0.2;
+        config.rates.throttled_calls = 0.2;
         let runner = survives(seed, config, InvocationFaults::default());
         let complaints = complaints(&runner);
         assert!(!complaints.is_empty() && complaints.iter().all(|complaint| complaint.contains("Rate exceeded")));
@@ -108,7 +114,13 @@ fn throttled_calls_are_made_up_for_at_the_next_tick() {
 #[test]
 fn the_same_seeds_run_the_same_way() {
     let run = || {
-        let faults = InvocationFaults { call_latency_ms: 1_000, killed: 0.2, doubled: 0.2, dropped: 0.2 };
+        let faults = InvocationFaults {
+            call_latency_ms: 1_000,
+            killed: 0.2,
+            doubled: 0.2,
+            dropped: 0.2,
+            ..InvocationFaults::default()
+        };
         let mut runner = at_work_with(office(3), &[], faults, 3);
         go_on(&mut runner, 12 * HOUR);
         let counts = runner.counts();

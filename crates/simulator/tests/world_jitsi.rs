@@ -273,7 +273,7 @@ fn the_same_seed_tells_the_same_story_and_another_one_another() {
             incidents: vec![(START + 9 * HOUR, Incident::JicofoRestarts)],
             ..WorldConfig::default()
         };
-        config.launch.never_registers = 0.2;
+        config.rates.never_registers = 0.2;
         let mut world = begin(config);
         wait(&mut world, 24 * HOUR);
         log_text(&world)

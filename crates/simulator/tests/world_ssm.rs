@@ -264,7 +264,7 @@ fn a_tag_on_an_unknown_instance_tags_nobody() {
 #[test]
 fn a_throttled_call_changes_nothing_and_says_so() {
     let mut config = group_of(2);
-    config.throttled_calls = 1.0;
+    config.rates.throttled_calls = 1.0;
     let mut world = begin(config);
     wait(&mut world, 2 * MINUTE);
     let code = world.set_desired_capacity(GROUP, 5, false).unwrap_err().code;

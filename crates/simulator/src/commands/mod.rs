@@ -1,4 +1,5 @@
 //! The subcommands.
 
 pub(crate) mod compare;
+pub(crate) mod faults;
 pub(crate) mod trace;

@@ -1,6 +1,6 @@
 //! What a world is made of.
 
-use super::{Milliseconds, alarms::AlarmConfig, policies::PolicyConfig};
+use super::{Milliseconds, alarms::AlarmConfig, audit::AuditLimits, policies::PolicyConfig};
 use crate::demand::Request;
 
 /// The namespace under which every metric is kept.
@@ -51,8 +51,37 @@ pub struct WorldConfig {
     pub demand: Vec<Request>,
     /// What goes wrong when.
     pub incidents: Vec<(Milliseconds, Incident)>,
-    /// How often AWS refuses a call for its rate.
+    /// How often what goes wrong.
+    pub rates: FaultRates,
+    /// How many Jicofos there are; every Jibri registers with each of them.
+    pub jicofos: usize,
+    /// What the functions are held to, for a world that is to find out whether they keep it.
+    pub audit: Option<AuditLimits>,
+}
+
+/// How often things go wrong by themselves: the share of the occasions.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FaultRates {
+    /// AWS refuses a call for its rate.
     pub throttled_calls: f64,
+    /// The machine of a launch ends before it is in service.
+    pub launches_die: f64,
+    /// The Jibri of a launch never registers.
+    pub never_registers: f64,
+    /// The Jibri of a launch takes five times as long to register.
+    pub registers_late: f64,
+    /// A command never arrives.
+    pub commands_lost: f64,
+    /// A script ends with an error.
+    pub commands_fail: f64,
+    /// A script takes up to ten minutes.
+    pub answers_late: f64,
+    /// A script prints nothing, and ends well.
+    pub answers_empty: f64,
+    /// SSM keeps only a part of what a script printed.
+    pub answers_cut: f64,
+    /// An upload fails.
+    pub uploads_fail: f64,
 }
 
 /// A terminating lifecycle hook.
@@ -75,8 +104,6 @@ pub struct LaunchConfig {
     pub boot_seconds: f64,
     /// The standard deviation of the boot time's logarithm.
     pub boot_sigma: f64,
-    /// The share of launches whose Jibri never registers.
-    pub never_registers: f64,
     /// By how much `DescribeInstances` lags behind, in seconds at most.
     pub describe_lag_seconds: f64,
 }
@@ -90,8 +117,6 @@ pub struct SsmConfig {
     pub delivery_seconds: f64,
     /// How long the script takes, in seconds at most, when the world runs it.
     pub execution_seconds: f64,
-    /// The share of commands that never arrive.
-    pub lost: f64,
 }
 
 /// Who runs the documents' script.
@@ -150,8 +175,14 @@ pub enum Incident {
     JibriExpires,
     /// A busy Jibri's finalize script never ends.
     JibriHangsBusy,
+    /// A recording never ends.
+    JibriNeverStops,
     /// An idle Jibri's process ends.
     JibriDies,
+    /// A busy Jibri's process ends: its recording stays on the disk as far as it came.
+    JibriDiesBusy,
+    /// No upload from a busy Jibri's disk succeeds any more.
+    UploadsFailForEver,
     /// No agent hears SSM.
     SsmOffline {
         /// For how long, in milliseconds.
@@ -178,6 +209,46 @@ pub enum Incident {
     LowerDesiredByHand {
         /// To this.
         to: u32,
+    },
+    /// A person raises the desired capacity, within the maximum.
+    RaiseDesiredByHand {
+        /// By so many.
+        by: u32,
+    },
+    /// A person sets the maximum; desired capacity follows if it must.
+    MaxSizeByHand {
+        /// To this.
+        to: u32,
+    },
+    /// EC2 takes a spot instance back: its machine ends two minutes later, whatever it does.
+    SpotReclaim,
+    /// The group moves an instance to another Availability Zone: it launches one, and ends the one, protected or not.
+    ZoneRebalancing,
+    /// A person starts an instance refresh: every instance of today is replaced, one every three minutes.
+    InstanceRefresh,
+    /// The group believes an instance unhealthy, and replaces it.
+    HealthReplacement,
+    /// The group is described as it is now.
+    GroupStale {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
+    /// EC2 describes the group's instances as they are now.
+    InstancesStale {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
+    /// Jicofo answers what is so now.
+    JicofoStale {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
+    /// The last of several Jicofos does not answer as it should.
+    OneJicofoAway {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+        /// What it does instead.
+        how: JicofoFault,
     },
 }
 
@@ -210,6 +281,7 @@ impl WorldConfig {
             (self.min_size <= self.desired_capacity, "desired_capacity is under min_size"),
             (self.desired_capacity <= self.max_size, "desired_capacity is over max_size"),
             (ordered, "demand is not in order of time"),
+            (self.jicofos > 0, "jicofos is 0: somebody must select the Jibris"),
             (
                 self.hook.as_ref().is_none_or(|hook| (30..=7200).contains(&hook.heartbeat_timeout_seconds)),
                 "heartbeat_timeout_seconds is outside of 30 to 7200",
@@ -242,7 +314,7 @@ impl Default for WorldConfig {
             new_instances_protected: true,
             hook: Some(HookConfig {
                 name: "jibri-drain".into(),
-                heartbeat_timeout_seconds: 1800,
+                heartbeat_timeout_seconds: 7200,
                 default_continues: false,
             }),
             retain_abandoned: true,
@@ -250,10 +322,9 @@ impl Default for WorldConfig {
                 in_service_seconds: 15.0,
                 boot_seconds: 150.0,
                 boot_sigma: 0.15,
-                never_registers: 0.0,
                 describe_lag_seconds: 4.0,
             },
-            ssm: SsmConfig { registration_seconds: 120.0, delivery_seconds: 2.0, execution_seconds: 2.0, lost: 0.0 },
+            ssm: SsmConfig { registration_seconds: 120.0, delivery_seconds: 2.0, execution_seconds: 2.0 },
             finalize_seconds: 90,
             check_document: "jibri-check".into(),
             drain_document: "jibri-drain".into(),
@@ -262,7 +333,9 @@ impl Default for WorldConfig {
             policies: Vec::new(),
             demand: Vec::new(),
             incidents: Vec::new(),
-            throttled_calls: 0.0,
+            rates: FaultRates::default(),
+            jicofos: 1,
+            audit: None,
         }
     }
 }

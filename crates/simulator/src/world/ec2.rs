@@ -15,6 +15,10 @@ impl World {
         if group != self.config.group_name {
             return Ok(Vec::new());
         }
+        Ok(self.stale.instances(self.now).cloned().unwrap_or_else(|| self.instance_views()))
+    }
+
+    pub(super) fn instance_views(&self) -> Vec<Ec2InstanceView> {
         let pending_ms: Milliseconds = 5_000;
         let listed = self.machines.values().filter(|machine| machine.listed_at <= self.now);
         let views = listed.map(|machine| Ec2InstanceView {
@@ -28,7 +32,7 @@ impl World {
             launched_at: machine.launched_at,
             tags: machine.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         });
-        Ok(views.collect())
+        views.collect()
     }
 
     /// The tags of an instance, as they are: an IAM policy's conditions do not lag behind.
@@ -64,6 +68,6 @@ impl World {
 
     /// A person terminates the instance in the EC2 console: its machine ends at once, whatever it does.
     pub fn terminate_ec2_instance(&mut self, instance: &str) {
-        self.end_machine(instance);
+        self.take_machine(instance, "a person in the EC2 console");
     }
 }

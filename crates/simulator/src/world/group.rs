@@ -10,6 +10,8 @@ use super::{
 
 /// How long the group waits after a launch that failed, in milliseconds.
 const RETRY_MS: Milliseconds = 60_000;
+/// How much longer a launch takes whose Jibri registers late.
+const LATE_FACTOR: Milliseconds = 5;
 /// How many activities are kept.
 const ACTIVITIES: usize = 100;
 
@@ -53,6 +55,10 @@ impl World {
         if name != self.config.group_name {
             return Ok(None);
         }
+        Ok(Some(self.stale.group(self.now).cloned().unwrap_or_else(|| self.group_view())))
+    }
+
+    pub(super) fn group_view(&self) -> GroupView {
         let members = self.machines.values().filter(|machine| machine.lifecycle != Lifecycle::Gone);
         let instances = members.map(|machine| GroupInstanceView {
             id: machine.id.clone(),
@@ -62,7 +68,7 @@ impl World {
             protected: machine.protected,
             launch_template_version: machine.template_version,
         });
-        Ok(Some(GroupView {
+        GroupView {
             name: self.config.group_name.clone(),
             min_size: self.group.min_size,
             max_size: self.group.max_size,
@@ -72,7 +78,7 @@ impl World {
             retains_abandoned: self.config.retain_abandoned,
             zones: self.config.zones.clone(),
             instances: instances.collect(),
-        }))
+        }
     }
 
     /// `DescribeScalingActivities`, newest first.
@@ -194,6 +200,7 @@ impl World {
         let from = self.group.desired;
         if from != to {
             self.group.desired = to;
+            self.audit_desired(from, to, by);
             self.note(Happening::DesiredChanged { from, to, by });
             self.schedule(self.now, Due::Reconcile);
         }
@@ -261,7 +268,12 @@ impl World {
         let launch = self.config.launch.clone();
         let boot_ms = milliseconds(self.rng.log_normal(launch.boot_seconds, launch.boot_sigma));
         let in_service_ms = milliseconds(launch.in_service_seconds).min(boot_ms);
-        let registers = !(self.pending_incidents.take_unregistered() || self.rng.chance(launch.never_registers));
+        let rates = self.config.rates;
+        let registers = !(self.pending_incidents.take_unregistered()
+            || self.befalls(rates.never_registers, "unregistered-launches"));
+        let boot_ms =
+            if self.befalls(rates.registers_late, "late-registrations") { boot_ms * LATE_FACTOR } else { boot_ms };
+        let dies = self.befalls(rates.launches_die, "failed-launches");
         let own_tag = ("aws:autoscaling:groupName".to_owned(), self.config.group_name.clone());
         let machine = Machine {
             id: id.clone(),
@@ -283,6 +295,7 @@ impl World {
                 leaving: false,
                 start_forbidden: !registers,
                 hung: false,
+                never_stops: false,
                 in_brewery: false,
                 last_failed_at: None,
                 last_selected_at: None,
@@ -291,11 +304,16 @@ impl World {
                 busy_since: None,
             },
             busy_ms: 0,
+            taken_by: None,
+            ended_for: None,
         };
         self.machines.insert(id.clone(), machine);
         self.tally.launches += 1;
         self.schedule(self.now + in_service_ms, Due::InService(id.clone()));
         self.schedule(self.now + boot_ms, Due::JibriStarts(id.clone()));
+        if dies {
+            self.schedule(self.now + in_service_ms / 2, Due::MachineEnds(id.clone()));
+        }
         self.record_activity(format!("Launching a new EC2 instance: {id}"), "Successful", String::new());
         self.note(Happening::Launched { instance: id, zone });
     }

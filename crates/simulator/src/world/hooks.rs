@@ -60,6 +60,7 @@ impl World {
             }
         };
         self.require_wait(group, hook, instance)?;
+        self.audit_end_of_hook(instance, result);
         self.end_hook(instance, result, "CompleteLifecycleAction");
         Ok(())
     }
@@ -84,6 +85,7 @@ impl World {
             return;
         };
         machine.lifecycle = Lifecycle::Terminating;
+        machine.ended_for = Some(cause);
         self.tally.terminations += 1;
         self.note(Happening::Terminating { instance: id.to_owned(), cause });
         self.schedule(self.now + TO_HOOK_MS, Due::HookBegins(id.to_owned()));
@@ -91,6 +93,7 @@ impl World {
 
     pub(super) fn begin_hook(&mut self, id: &str) {
         let Some(hook) = self.config.hook.clone() else {
+            self.excuse_without_hook(id);
             return self.proceed(id);
         };
         let timeout_ms = Milliseconds::from(hook.heartbeat_timeout_seconds) * 1000;
@@ -118,6 +121,7 @@ impl World {
         let wait = self.machines.get(id).and_then(|machine| machine.wait.as_ref());
         if wait.is_some_and(|wait| self.now >= wait.deadline) {
             let continues = self.config.hook.as_ref().is_some_and(|hook| hook.default_continues);
+            self.audit_time_out(id);
             self.end_hook(id, if continues { "CONTINUE" } else { "ABANDON" }, "time-out");
         }
     }
@@ -177,6 +181,8 @@ impl World {
         self.tally.busy_ms += busy_ms;
         self.tally.idle_ms += lived_ms - busy_ms;
         self.note(Happening::Ended { instance: id.to_owned() });
+        let cut = matches!(activity, Activity::Recording(_) | Activity::Finalizing(_));
+        self.audit_end(id, cut, leftovers);
         if let Activity::Recording(request) | Activity::Finalizing(request) = activity {
             self.tally.cut += 1;
             self.note(Happening::RecordingCut { request, instance: id.to_owned() });

@@ -1,9 +1,16 @@
 //! What goes wrong on purpose.
 
 use super::{
-    Due, Happening, Incident, Milliseconds, World,
+    Due, FaultRates, Happening, Incident, Milliseconds, World,
+    jibri::FOR_EVER,
     machine::{Activity, Lifecycle, Machine},
 };
+
+/// From the notice of a spot interruption to the end of the machine, in milliseconds:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>.
+const SPOT_NOTICE_MS: Milliseconds = 120_000;
+/// From one instance of an instance refresh to the next, in milliseconds.
+const REFRESH_MS: Milliseconds = 180_000;
 
 /// Incidents that wait for their occasion.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +61,7 @@ impl World {
     /// Lets something go wrong now, as a scheduled incident does.
     pub fn cause(&mut self, incident: Incident) {
         self.note(Happening::Incident { what: format!("{incident:?}") });
+        self.audit_change();
         match incident {
             Incident::NextLaunchNeverRegisters => self.pending_incidents.unregistered += 1,
             Incident::LaunchesFail { for_ms } => self.pending_incidents.no_capacity_until = self.now + for_ms,
@@ -94,6 +102,18 @@ impl World {
             Incident::JibriHangsBusy => {
                 self.change(|machine| machine.jibri.is_busy(), |machine| machine.jibri.hung = true);
             }
+            Incident::JibriNeverStops => self.change(
+                |machine| matches!(machine.jibri.activity, Activity::Recording(_)),
+                |machine| machine.jibri.never_stops = true,
+            ),
+            Incident::UploadsFailForEver => {
+                self.change(|machine| machine.jibri.is_busy(), |machine| machine.jibri.failing_uploads = FOR_EVER);
+            }
+            Incident::JibriDiesBusy => {
+                if let Some(id) = self.find(|machine| machine.jibri.is_busy()) {
+                    self.exit_jibri(&id);
+                }
+            }
             Incident::JibriDies => {
                 if let Some(id) = self.find(|machine| machine.jibri.activity == Activity::Idle) {
                     self.exit_jibri(&id);
@@ -107,8 +127,44 @@ impl World {
                 self.machines.values_mut().for_each(|machine| machine.protected = false);
                 self.schedule(self.now, Due::Reconcile);
             }
-            Incident::LowerDesiredByHand { to } => self.change_desired(to.max(self.group.min_size), "a person"),
+            Incident::LowerDesiredByHand { to } => {
+                self.change_desired(to.clamp(self.group.min_size, self.group.max_size), "a person");
+            }
+            Incident::RaiseDesiredByHand { by } => {
+                self.change_desired((self.group.desired + by).min(self.group.max_size), "a person");
+            }
+            Incident::MaxSizeByHand { to } => self.set_max_size(to.max(self.group.min_size)),
+            Incident::SpotReclaim => {
+                if let Some(id) = self.draw_member() {
+                    self.schedule(self.now + SPOT_NOTICE_MS, Due::SpotEnds(id));
+                }
+            }
+            Incident::ZoneRebalancing => self.end_a_member("zone rebalancing"),
+            Incident::HealthReplacement => self.end_a_member("health check"),
+            Incident::InstanceRefresh => {
+                self.publish_launch_template();
+                self.refresh_one(self.group.template_version);
+            }
+            Incident::GroupStale { for_ms } => self.freeze_group(for_ms),
+            Incident::InstancesStale { for_ms } => self.freeze_instances(for_ms),
+            Incident::JicofoStale { for_ms } => self.freeze_jicofo(for_ms),
+            Incident::OneJicofoAway { for_ms, how } => self.jicofo.last_away = Some((self.now + for_ms, how)),
         }
+    }
+
+    /// Whatever goes wrong for a while ends now. What has happened to single instances stays.
+    pub fn end_incidents(&mut self) {
+        self.pending_incidents = PendingIncidents::default();
+        self.jicofo.last_away = None;
+        if let Some((until, _)) = &mut self.jicofo.away {
+            *until = self.now;
+        }
+        self.jicofo_comes_back();
+    }
+
+    /// Changes how often what goes wrong, from now on.
+    pub fn set_rates(&mut self, rates: FaultRates) {
+        self.config.rates = rates;
     }
 
     /// Lowers or raises the group's maximum, as a person does; desired capacity follows if it must.
@@ -122,9 +178,48 @@ impl World {
         self.group.template_version += 1;
     }
 
+    /// Any instance of the group that is not on its way out.
+    fn draw_member(&mut self) -> Option<String> {
+        let active: Vec<&String> = self
+            .machines
+            .values()
+            .filter(|machine| machine.exists() && machine.is_active())
+            .map(|one| &one.id)
+            .collect();
+        let drawn = self.rng.below(u64::try_from(active.len()).unwrap_or(0));
+        active.get(usize::try_from(drawn).unwrap_or(0)).map(|id| (*id).clone())
+    }
+
+    /// The group ends one of its instances by itself, and launches another in its place.
+    fn end_a_member(&mut self, cause: &'static str) {
+        if let Some(id) = self.draw_member() {
+            self.begin_terminating(&id, cause);
+            self.schedule(self.now, Due::Reconcile);
+        }
+    }
+
+    /// An instance refresh goes on, until none is older than this version.
+    pub(super) fn refresh_one(&mut self, version: u32) {
+        let old = |machine: &Machine| machine.is_active() && machine.template_version < version;
+        if let Some(id) = self.find(old) {
+            self.begin_terminating(&id, "instance refresh");
+            self.schedule(self.now, Due::Reconcile);
+            self.schedule(self.now + REFRESH_MS, Due::Refresh(version));
+        }
+    }
+
+    /// The machine ends past the group and the autoscaler.
+    pub(super) fn take_machine(&mut self, id: &str, by: &'static str) {
+        if let Some(machine) = self.machines.get_mut(id) {
+            machine.taken_by = Some(by);
+        }
+        self.end_machine(id);
+    }
+
     pub(super) fn jicofo_comes_back(&mut self) {
         if self.jicofo.away.is_some_and(|(until, _)| until <= self.now) {
             self.jicofo.away = None;
+            self.jicofo.back_at = Some(self.now);
             self.note(Happening::Incident { what: "JicofoBack".into() });
         }
     }
@@ -148,6 +243,7 @@ impl World {
     fn restart_jicofo(&mut self) {
         const REJOIN_SECONDS: f64 = 15.0;
         self.jicofo.failures_since_restart = 0;
+        self.jicofo.back_at = Some(self.now);
         let mut listed = Vec::new();
         for machine in self.machines.values_mut().filter(|machine| machine.jibri.in_brewery) {
             machine.jibri.in_brewery = false;

@@ -6,6 +6,9 @@ use super::{
     machine::{Activity, Jibri, Machine},
 };
 
+/// As many failing uploads as nobody counts.
+pub(super) const FOR_EVER: u32 = u32::MAX;
+
 impl World {
     /// `GET /jibri/api/v1.0/health`; `None` when the port refuses.
     pub fn jibri_health(&self, instance: &str) -> Option<JibriHealthView> {
@@ -73,9 +76,12 @@ impl World {
 
     fn next_upload_fails(&mut self, id: &str) -> bool {
         let Some(jibri) = self.activity(id).filter(|jibri| jibri.failing_uploads > 0) else {
-            return self.pending_incidents.take_failed_upload();
+            return self.befalls(self.config.rates.uploads_fail, "failed-uploads")
+                || self.pending_incidents.take_failed_upload();
         };
-        jibri.failing_uploads -= 1;
+        if jibri.failing_uploads != FOR_EVER {
+            jibri.failing_uploads -= 1;
+        }
         true
     }
 
@@ -101,6 +107,7 @@ impl World {
         };
         if !std::mem::replace(&mut machine.jibri.in_brewery, true) {
             self.note(Happening::Registered { instance: id.to_owned() });
+            self.audit_change();
         }
     }
 
@@ -117,6 +124,7 @@ impl World {
         self.schedule(now + duration_ms - finalize_ms, Due::RecordingEnds(id.to_owned(), request));
         self.schedule(now + duration_ms, Due::FinalizeEnds(id.to_owned(), request));
         self.note(Happening::Requested { request, instance: id.to_owned() });
+        self.audit_change();
     }
 
     fn activity(&mut self, id: &str) -> Option<&mut Jibri> {
@@ -124,7 +132,8 @@ impl World {
     }
 
     pub(super) fn end_recording(&mut self, id: &str, request: usize) {
-        let Some(jibri) = self.activity(id).filter(|jibri| jibri.activity == Activity::Recording(request)) else {
+        let recording = |jibri: &&mut Jibri| jibri.activity == Activity::Recording(request) && !jibri.never_stops;
+        let Some(jibri) = self.activity(id).filter(recording) else {
             return;
         };
         jibri.activity = Activity::Finalizing(request);
@@ -138,6 +147,8 @@ impl World {
             return;
         };
         jibri.activity = Activity::Idle;
+        self.audit_change();
+        let Some(jibri) = self.activity(id) else { return };
         // Jicofo forgets a failure when the Jibri says that it is available again.
         jibri.last_failed_at = None;
         let leaves = jibri.leaving;
@@ -172,6 +183,7 @@ impl World {
             machine.jibri.leftovers.push(session_of(request));
         }
         self.note(Happening::JibriExited { instance: id.to_owned() });
+        self.audit_change();
     }
 }
 

@@ -17,24 +17,56 @@ const PARTICIPANTS: u64 = 4;
 #[derive(Clone, Debug, Default)]
 pub(super) struct JicofoState {
     pub(super) away: Option<(Milliseconds, JicofoFault)>,
+    /// The same of the last of several.
+    pub(super) last_away: Option<(Milliseconds, JicofoFault)>,
+    /// When it last began to answer again, or with a new list.
+    pub(super) back_at: Option<Milliseconds>,
     pub(super) failures_since_restart: u64,
+}
+
+impl JicofoFault {
+    fn answer(self, view: JicofoView) -> JicofoAnswer {
+        match self {
+            JicofoFault::WithoutDetector => JicofoAnswer::WithoutDetector(view),
+            JicofoFault::Refuses => JicofoAnswer::Refuses,
+            JicofoFault::Fails => JicofoAnswer::Fails,
+            JicofoFault::Garbage => JicofoAnswer::Garbage,
+            JicofoFault::Hangs => JicofoAnswer::Hangs,
+        }
+    }
 }
 
 impl World {
     /// What Jicofo does when it is asked now.
     pub fn jicofo(&mut self) -> JicofoAnswer {
-        let fault = self.jicofo.away.filter(|(until, _)| self.now < *until).map(|(_, fault)| fault);
-        match fault {
-            None => JicofoAnswer::Answers(self.view()),
-            Some(JicofoFault::WithoutDetector) => JicofoAnswer::WithoutDetector(self.view()),
-            Some(JicofoFault::Refuses) => JicofoAnswer::Refuses,
-            Some(JicofoFault::Fails) => JicofoAnswer::Fails,
-            Some(JicofoFault::Garbage) => JicofoAnswer::Garbage,
-            Some(JicofoFault::Hangs) => JicofoAnswer::Hangs,
+        let view = self.stale.jicofo(self.now).cloned().unwrap_or_else(|| self.jicofo_view());
+        match self.jicofo_fault() {
+            None => JicofoAnswer::Answers(view),
+            Some(fault) => fault.answer(view),
         }
     }
 
-    fn view(&self) -> JicofoView {
+    /// What each of the Jicofos does when it is asked now. The first has all the conferences.
+    pub fn jicofos(&mut self) -> Vec<JicofoAnswer> {
+        let mut answers = vec![self.jicofo()];
+        for number in 1..self.config.jicofos {
+            let last = number + 1 == self.config.jicofos;
+            let fault = self.jicofo.last_away.filter(|(until, _)| last && self.now < *until).map(|(_, fault)| fault);
+            let full = self.stale.jicofo(self.now).cloned().unwrap_or_else(|| self.jicofo_view());
+            let view = JicofoView { brewery: full.brewery, ..JicofoView::default() };
+            answers.push(match fault.or(self.jicofo_fault()) {
+                None => JicofoAnswer::Answers(view),
+                Some(fault) => fault.answer(view),
+            });
+        }
+        answers
+    }
+
+    fn jicofo_fault(&self) -> Option<JicofoFault> {
+        self.jicofo.away.filter(|(until, _)| self.now < *until).map(|(_, fault)| fault)
+    }
+
+    pub(super) fn jicofo_view(&self) -> JicofoView {
         let listed = self.machines.values().filter(|machine| machine.exists() && machine.jibri.in_brewery);
         let brewery: Vec<BreweryEntry> = listed
             .map(|machine| BreweryEntry {

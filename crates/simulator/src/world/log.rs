@@ -34,6 +34,8 @@ pub enum Happening {
     AlarmChanged { alarm: String, state: &'static str },
     PolicyIdle { policy: String, why: &'static str },
     Incident { what: String },
+    Taken { instance: String, by: &'static str, cut: bool, files: usize },
+    Breach { invariant: &'static str, detail: String },
 }
 
 /// One happening, and when.
@@ -92,6 +94,11 @@ impl fmt::Display for Happening {
             Happening::AlarmChanged { alarm, state } => write!(formatter, "alarm {alarm} {state}"),
             Happening::PolicyIdle { policy, why } => write!(formatter, "policy {policy} does nothing: {why}"),
             Happening::Incident { what } => write!(formatter, "incident {what}"),
+            Happening::Taken { instance, by, cut, files } => {
+                let recording = if *cut { "with a recording under way" } else { "without a recording under way" };
+                write!(formatter, "taken {instance} by {by}, {recording}, {files} recordings not uploaded")
+            }
+            Happening::Breach { invariant, detail } => write!(formatter, "BREACH {invariant}: {detail}"),
         }
     }
 }

@@ -58,6 +58,8 @@ pub(super) struct Jibri {
     pub(super) start_forbidden: bool,
     /// Its finalize script never ends.
     pub(super) hung: bool,
+    /// Its recording never ends.
+    pub(super) never_stops: bool,
     pub(super) in_brewery: bool,
     pub(super) last_failed_at: Option<Milliseconds>,
     pub(super) last_selected_at: Option<Milliseconds>,
@@ -107,6 +109,10 @@ pub(super) struct Machine {
     pub(super) wait: Option<HookWait>,
     pub(super) jibri: Jibri,
     pub(super) busy_ms: Milliseconds,
+    /// Who ends its machine past the autoscaler, as nobody can prevent.
+    pub(super) taken_by: Option<&'static str>,
+    /// Who told the group to end it.
+    pub(super) ended_for: Option<&'static str>,
 }
 
 impl Machine {

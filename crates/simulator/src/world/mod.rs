@@ -3,6 +3,7 @@
 
 mod alarms;
 mod api;
+mod audit;
 mod config;
 mod ec2;
 mod group;
@@ -16,6 +17,7 @@ mod policies;
 mod published;
 mod scaling;
 mod ssm;
+mod stale;
 mod summary;
 
 use std::{
@@ -25,7 +27,10 @@ use std::{
 
 pub use alarms::{AlarmConfig, AlarmState, MissingData, Statistic};
 pub use api::*;
-pub use config::{HookConfig, Incident, JicofoFault, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig};
+pub use audit::{AuditLimits, Breach, Conduct};
+pub use config::{
+    FaultRates, HookConfig, Incident, JicofoFault, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig,
+};
 pub use log::{Happening, LogEntry};
 pub use policies::{PolicyConfig, Step};
 pub use summary::{Snapshot, Summary};
@@ -53,6 +58,8 @@ pub struct World {
     pending_incidents: incidents::PendingIncidents,
     log: Vec<LogEntry>,
     tally: summary::Tally,
+    stale: stale::Stale,
+    audit: audit::Audit,
 }
 
 /// What happens by itself when its time has come.
@@ -77,6 +84,8 @@ enum Due {
     RepeatAlarmAction(usize),
     Incident(usize),
     JicofoBack,
+    Refresh(u32),
+    SpotEnds(String),
 }
 
 impl World {
@@ -103,6 +112,8 @@ impl World {
             pending_incidents: incidents::PendingIncidents::default(),
             log: Vec::new(),
             tally: summary::Tally::default(),
+            stale: stale::Stale::default(),
+            audit: audit::Audit::default(),
             config,
         };
         world.schedule(world.now, Due::Reconcile);
@@ -175,6 +186,11 @@ impl World {
         Ok(())
     }
 
+    /// A parameter that a person has put there.
+    pub fn set_parameter(&mut self, name: &str, value: &str) {
+        self.parameters.insert(name.to_owned(), value.to_owned());
+    }
+
     fn happen(&mut self, due: Due) {
         match due {
             Due::Reconcile => self.reconcile(),
@@ -196,6 +212,8 @@ impl World {
             Due::RepeatAlarmAction(index) => self.repeat_alarm_action(index),
             Due::Incident(index) => self.strike(index),
             Due::JicofoBack => self.jicofo_comes_back(),
+            Due::Refresh(version) => self.refresh_one(version),
+            Due::SpotEnds(id) => self.take_machine(&id, "spot reclaim"),
         }
     }
 
@@ -213,8 +231,22 @@ impl World {
         self.rng.between(0, milliseconds(seconds))
     }
 
+    /// Whether a fault of this share comes about now; it is counted.
+    fn befalls(&mut self, share: f64, fault: &'static str) -> bool {
+        let befalls = self.rng.chance(share);
+        if befalls {
+            *self.tally.faults.entry(fault).or_default() += 1;
+        }
+        befalls
+    }
+
+    /// How often which fault came about that has a rate.
+    pub fn fault_counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.tally.faults
+    }
+
     fn throttle(&mut self, code: &'static str) -> Result<(), AwsError> {
-        match self.rng.chance(self.config.throttled_calls) {
+        match self.befalls(self.config.rates.throttled_calls, "throttled-calls") {
             true => Err(error(code, "Rate exceeded")),
             false => Ok(()),
         }

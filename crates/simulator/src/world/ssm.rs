@@ -13,6 +13,8 @@ const MOST_INSTANCES: usize = 50;
 const KEPT_MS: Milliseconds = 2 * 3_600_000;
 /// How late a new command is listed, in milliseconds.
 const LISTED_AFTER_MS: Milliseconds = 500;
+/// How long a script takes at most that is late, in seconds.
+const LATE_SECONDS: f64 = 600.0;
 /// How long a script may run before SSM ends it, in milliseconds.
 const EXECUTION_TIMEOUT_MS: Milliseconds = 3_600_000;
 
@@ -79,7 +81,8 @@ impl World {
             self.ssm.invocations.insert(index, Invocation { view, ends_with: None });
             let timeout_ms = Milliseconds::from(delivery_timeout_seconds) * 1000;
             let delivery_ms = self.draw_up_to(self.config.ssm.delivery_seconds);
-            let lost = self.pending_incidents.take_lost_command() || self.rng.chance(self.config.ssm.lost);
+            let lost = self.pending_incidents.take_lost_command()
+                || self.befalls(self.config.rates.commands_lost, "lost-commands");
             if lost || self.now < self.pending_incidents.ssm_offline_until {
                 self.schedule(self.now + timeout_ms, Due::CommandTimesOut(index));
             } else {
@@ -154,7 +157,8 @@ impl World {
             }
             Scripts::World => {
                 let output = self.run_script_model(&instance, document == self.config.drain_document);
-                let took_ms = self.draw_up_to(self.config.ssm.execution_seconds);
+                let late = self.befalls(self.config.rates.answers_late, "late-answers");
+                let took_ms = self.draw_up_to(if late { LATE_SECONDS } else { self.config.ssm.execution_seconds });
                 if let Some(invocation) = self.ssm.invocations.get_mut(&index) {
                     invocation.ends_with = Some(Ended { exit_code: 0, output });
                 }
@@ -180,6 +184,10 @@ impl World {
     }
 
     fn finish(&mut self, index: usize, mut ended: Ended) {
+        let rates = self.config.rates;
+        let fails = self.befalls(rates.commands_fail, "failed-commands");
+        let empty = self.befalls(rates.answers_empty, "empty-answers");
+        let cut = self.befalls(rates.answers_cut, "cut-answers").then(|| self.rng.unit());
         let Some(invocation) = self.ssm.invocations.get_mut(&index) else {
             return;
         };
@@ -191,13 +199,15 @@ impl World {
         if !alive {
             return self.end_with(index, "TimedOut", "Execution Timed Out");
         }
-        if self.pending_incidents.take_failed_command() {
+        if fails || self.pending_incidents.take_failed_command() {
             ended = Ended {
                 exit_code: 1,
                 output: "\n----------ERROR-------\nfailed to run commands: exit status 1".into(),
             };
-        } else if self.pending_incidents.take_empty_answer() {
+        } else if empty || self.pending_incidents.take_empty_answer() {
             ended.output.clear();
+        } else if let Some(part) = cut {
+            ended.output.truncate(part_of(ended.output.len(), part));
         }
         invocation.view.response_code = ended.exit_code;
         invocation.view.output = ended.output.chars().take(MOST_OUTPUT).collect();
@@ -239,4 +249,15 @@ impl World {
             quote(health_status)
         )
     }
+}
+
+/// So much of a length, rounded down: a report is ASCII, so any of its bytes may be the last.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "some hundred bytes"
+)]
+fn part_of(length: usize, part: f64) -> usize {
+    (length as f64 * part) as usize
 }

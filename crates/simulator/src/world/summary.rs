@@ -1,5 +1,7 @@
 //! The world in figures: now, and since its start.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
@@ -13,6 +15,9 @@ pub(super) struct Tally {
     pub(super) refused: u64,
     pub(super) cut: u64,
     pub(super) lost: u64,
+    pub(super) faults: BTreeMap<&'static str, u64>,
+    pub(super) cut_when_taken: u64,
+    pub(super) lost_when_taken: u64,
     pub(super) failed_uploads: u64,
     pub(super) launches: u64,
     pub(super) terminations: u64,
@@ -65,6 +70,10 @@ pub struct Summary {
     pub recordings_cut: u64,
     /// Finished recordings that were not uploaded when their machine ended.
     pub files_lost: u64,
+    /// Of the recordings cut, those whose machine was taken past the group: by EC2, or by a person.
+    pub cut_when_taken: u64,
+    /// Of the files lost, those on a machine that was taken past the group.
+    pub lost_when_taken: u64,
     /// Finalize scripts whose upload failed.
     pub uploads_failed: u64,
     /// Instances launched.
@@ -122,6 +131,8 @@ impl World {
             refused: self.tally.refused,
             recordings_cut: self.tally.cut,
             files_lost: self.tally.lost,
+            cut_when_taken: self.tally.cut_when_taken,
+            lost_when_taken: self.tally.lost_when_taken,
             uploads_failed: self.tally.failed_uploads,
             launches: self.tally.launches,
             terminations: self.tally.terminations,

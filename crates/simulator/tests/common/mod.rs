@@ -35,10 +35,9 @@ pub(crate) fn group_of(desired_capacity: u32) -> WorldConfig {
             in_service_seconds: 15.0,
             boot_seconds: 60.0,
             boot_sigma: 0.0,
-            never_registers: 0.0,
             describe_lag_seconds: 0.0,
         },
-        ssm: SsmConfig { registration_seconds: 0.0, delivery_seconds: 0.0, execution_seconds: 0.0, lost: 0.0 },
+        ssm: SsmConfig { registration_seconds: 0.0, delivery_seconds: 0.0, execution_seconds: 0.0 },
         ..WorldConfig::default()
     }
 }
