@@ -1,7 +1,7 @@
 //! Every minute: who is idle, who may go, who must be replaced.
 
 use planner::{Signal, plan_scale_in};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
     Ports, Settings, TickError,
@@ -45,13 +45,17 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         }
         Err(error) => errors.add(error),
     }
+    let policy = &settings.policy;
+    if observed.observation.signal != Signal::Fresh && observed.observation.all_have_exited(policy.check_validity_seconds) {
+        info!("Jicofo lists nobody, and rightly so: every Jibri that had registered has exited");
+        observed.observation.signal = Signal::Fresh;
+    }
     for oddity in &observed.oddities {
         warn!(oddity, "ignored what cannot be read");
     }
     if let Signal::Lost { why, .. } = &observed.observation.signal {
         errors.add(format!("no signal from Jicofo: {why}"));
     }
-    let policy = &settings.policy;
     let plan = plan_scale_in(policy, &observed.observation);
     check_and_apply(&ports.reader, ports.writer.as_ref(), policy, &observed.observation, &plan, &mut errors).await;
     errors.into_result()

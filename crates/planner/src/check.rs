@@ -164,7 +164,7 @@ impl Check<'_> {
             }
             JibriStatus::Unhealthy => recorded_for(1),
             JibriStatus::Missing => match (instance.has_registered(), instance.launched_at) {
-                (true, _) => recorded_for(self.policy.boot_grace_seconds),
+                (true, _) => says == Some(JibriProcess::Gone) || recorded_for(self.policy.boot_grace_seconds),
                 (false, Some(launched_at)) => {
                     now.seconds_since(launched_at) > self.policy.boot_grace_seconds && recorded_for(1)
                 }

@@ -117,6 +117,22 @@ pub struct Instance {
     pub drain: Option<Command>,
 }
 
+impl Observation {
+    /// Whether every Jicofo has answered and none lists anybody, for good reason: all that had registered and are to
+    /// stay say themselves that their Jibri has exited, and said it within so many seconds.
+    pub fn all_have_exited(&self, within_seconds: u64) -> bool {
+        let exited = |instance: &Instance| {
+            let says = instance.check.as_ref().filter(|check| self.now.seconds_since(check.sent_at) <= within_seconds);
+            let report = says.map(|check| &check.outcome);
+            matches!(report, Some(CommandOutcome::Reported(InstanceReport { process: JibriProcess::Gone, .. })))
+        };
+        let had_registered = |instance: &&Instance| instance.is_active() && instance.has_registered();
+        let mut registered = self.instances.iter().filter(had_registered).peekable();
+        registered.peek().is_some()
+            && registered.all(|instance| instance.jibri == JibriStatus::Missing && exited(instance))
+    }
+}
+
 impl Instance {
     /// Whether it counts towards the desired capacity: launching or in service, not on its way out.
     pub fn is_active(&self) -> bool {

@@ -9,6 +9,8 @@ use crate::{
     time::Spoken,
 };
 
+/// How many instances are asked at once where Jicofo lists nobody: as many as one command takes.
+const MOST_ASKED: usize = 50;
 /// How long until the next plan, in seconds.
 const TICK_SECONDS: u64 = 60;
 
@@ -23,6 +25,7 @@ pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
     report_strangers(observation, &mut plan);
     if let Signal::Lost { why, .. } = &observation.signal {
         plan.waits.push(format!("a signal from Jicofo, before anything is terminated: {why}"));
+        ask_missing(policy, observation, &mut plan);
         return plan;
     }
     let counts = count_pool(policy, observation);
@@ -102,6 +105,20 @@ fn note_states(policy: &Policy, observation: &Observation, plan: &mut Plan) {
     }
 }
 
+/// Jicofo answers and lists nobody: either it has lost its XMPP, or they are all dead. They know.
+fn ask_missing(policy: &Policy, observation: &Observation, plan: &mut Plan) {
+    let missing = observation.instances.iter().filter(|instance| {
+        instance.lifecycle == LifecycleState::InService
+            && instance.jibri == JibriStatus::Missing
+            && instance.has_registered()
+            && matches!(evidence(policy, observation, instance), Evidence::None)
+    });
+    for instance in missing.take(MOST_ASKED) {
+        let action = Action::Check { instance: instance.id.clone() };
+        plan.step(action, "Jicofo lists nobody at all, and this one had registered");
+    }
+}
+
 fn protect_again(observation: &Observation, plan: &mut Plan) {
     for instance in &observation.instances {
         if instance.lifecycle == LifecycleState::InService && !instance.protected {
@@ -166,6 +183,9 @@ fn reason_to_replace(
                 .filter(|since| now.seconds_since(*since) > 0)
                 .map(|_| format!("it has not registered within {} of its launch", Spoken(policy.boot_grace_seconds))),
             LaunchProgress::Done => {
+                if let Evidence::Says(JibriProcess::Gone) = evidence(policy, observation, instance) {
+                    return Some("its Jibri has exited".into());
+                }
                 let missing_seconds = now.seconds_since(state_since(instance, RecordedState::Missing)?);
                 (missing_seconds > policy.boot_grace_seconds)
                     .then(|| format!("Jicofo has not listed it for {}", Spoken(missing_seconds)))

@@ -259,3 +259,28 @@ fn the_state_tag_proves_registration_too() {
     let forgotten = Instance { registered_at: None, jibri: JibriStatus::Missing, ..idle("i-2", 60) };
     assert!(terminated(&plan(&pool(vec![idle("i-1", 1), forgotten]))).is_empty());
 }
+
+/// Else a pool whose only Jibri has died would wait for a signal for ever.
+#[test]
+fn where_jicofo_lists_nobody_those_that_had_registered_are_asked_and_believed() {
+    let missing = |name| Instance { jibri: JibriStatus::Missing, ..idle(name, 5) };
+    let mut observation = pool(vec![missing("i-1"), missing("i-2"), booting("i-3", 5)]);
+    observation.signal = lost(0);
+    let asked: Vec<Action> =
+        ["i-1", "i-2"].map(|name| Action::Check { instance: InstanceId::new(name) }).into_iter().collect();
+    assert_eq!(actions(&plan(&observation)), asked);
+
+    observation.instances[0].check = says(JibriProcess::Gone);
+    assert!(!observation.all_have_exited(150), "one has not answered");
+    observation.instances[1].check = says_idle();
+    assert!(!observation.all_have_exited(150), "one is there");
+    observation.instances[1].check = says(JibriProcess::Gone);
+    assert!(observation.all_have_exited(150));
+    assert!(!observation.all_have_exited(30), "that was a minute ago");
+    observation.signal = Signal::Fresh;
+    assert_eq!(terminated(&plan(&observation)), ["i-1", "i-2"]);
+
+    observation.instances[0].jibri = JibriStatus::Unknown;
+    assert!(!observation.all_have_exited(150), "a Jicofo was silent");
+    assert!(!pool(vec![booting("i-3", 5)]).all_have_exited(150), "nobody has said anything");
+}

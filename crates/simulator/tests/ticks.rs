@@ -261,6 +261,19 @@ fn a_jicofo_that_lists_nobody_for_a_moment_is_not_believed() {
     assert_eq!(runner.world().summary().launches, 1);
 }
 
+/// Nobody is listed, and nobody will be: the launch that takes the place of the only Jibri fails too.
+#[test]
+fn a_pool_of_one_whose_jibri_dies_is_no_dead_end() {
+    let mut runner = at_work(group_of(0), &[("JIBRIS_THRESHOLD", "1")]);
+    go_on(&mut runner, 30 * MINUTE);
+    runner.world().cause(Incident::NextLaunchNeverRegisters);
+    runner.world().cause(Incident::JibriDies);
+    go_on(&mut runner, 10 * MINUTE);
+    assert_eq!(runner.world().snapshot().available, 1, "the dead one was asked, and its end believed");
+    go_on(&mut runner, HOUR);
+    assert_at_rest(&runner, 1);
+}
+
 #[test]
 fn launches_that_fail_are_waited_for() {
     let mut config = group_of(0);

@@ -135,16 +135,16 @@ impl Watch<'_> {
     }
 
     fn look_at_the_end(&mut self) -> Option<Breach> {
-        let (snapshot, kept_busy, useless, drains) = {
+        let (snapshot, kept_busy, flaws, drains) = {
             let world = self.runner.world();
-            (world.snapshot(), world.busy_machines(), world.useless(), world.drains())
+            (world.snapshot(), world.busy_machines(), world.flaws(), world.drains())
         };
         let wanted = self.plan.limits.least_spare;
         let expected = wanted + kept_busy;
         let problem = if let Some((instance, age_ms)) = drains.first() {
             format!("the drain of {instance} has lasted for {} minutes", age_ms / MINUTE_MS)
-        } else if let Some(useless) = useless.first() {
-            format!("the group still has {useless}")
+        } else if let Some(flaw) = flaws.first() {
+            flaw.clone()
         } else if (snapshot.available, snapshot.desired) != (wanted, expected) {
             let (available, desired) = (snapshot.available, snapshot.desired);
             format!("{available} are available, desired capacity is {desired}; it should be {wanted} and {expected}")

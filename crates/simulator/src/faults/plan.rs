@@ -76,6 +76,8 @@ impl Plan {
         let mut config = WorldConfig {
             seed: rng.next_u64(),
             start,
+            min_size: u32::try_from(rng.between(0, i64::from(limits.least_spare))).unwrap_or(0),
+            desired_capacity: limits.least_spare,
             max_size: 60,
             demand: generate(office, start, end - 8 * HOUR_MS, rng.next_u64()),
             audit: Some(limits),
@@ -211,6 +213,7 @@ fn draw_settings(rng: &mut Rng) -> Result<(Settings, AuditLimits), String> {
         ("IDLE_COUNT_THRESHOLD", idle_minutes.to_string()),
         ("BOOT_GRACE_MINUTES", boot_minutes.to_string()),
         ("TERMINATIONS_PER_TICK", per_tick.to_string()),
+        ("SAMPLE_INTERVAL_SECONDS", ["10", "15", "20", "30"][usize::try_from(rng.below(4)).unwrap_or(0)].to_owned()),
         ("DRAIN_LIMIT_MINUTES", DRAIN_LIMIT_MINUTES.to_string()),
         ("BUSY_SUSPICION_HOURS", "1".to_owned()),
     ]
@@ -228,6 +231,7 @@ fn draw_settings(rng: &mut Rng) -> Result<(Settings, AuditLimits), String> {
         terminations_per_tick: count(per_tick),
         drain_limit_ms: DRAIN_LIMIT_MINUTES * MINUTE_MS,
         boot_grace_ms: boot_minutes * MINUTE_MS,
+        idle_ms: idle_minutes * MINUTE_MS,
     };
     Ok((settings, limits))
 }

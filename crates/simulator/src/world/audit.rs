@@ -21,7 +21,8 @@ const SKEW_MS: Milliseconds = 2 * MINUTE_MS;
 
 /// The invariants' names.
 pub(super) mod invariant {
-    pub(crate) const EVIDENCE: &str = "1 no recording is cut, and no file is lost";
+    pub(crate) const CUT: &str = "1 no recording is cut, and no file is lost";
+    pub(crate) const EVIDENCE: &str = "1 an instance goes on positive evidence, its own and Jicofo's";
     pub(crate) const SHUTDOWN: &str = "2 between the reading and the end stands the graceful shutdown";
     pub(crate) const SIZES: &str = "3 desired capacity stays in its limits, and one place alone lowers it";
     pub(crate) const UNKNOWN: &str = "4 unknown is never a victim";
@@ -43,6 +44,8 @@ pub struct AuditLimits {
     pub drain_limit_ms: Milliseconds,
     /// How long a launch may take.
     pub boot_grace_ms: Milliseconds,
+    /// How long a Jibri must have been idle before it may go.
+    pub idle_ms: Milliseconds,
 }
 
 /// What one invocation has heard and done so far.
@@ -71,6 +74,8 @@ pub(super) struct Audit {
     /// When something changed of what Jicofo and the group tell; of the last minutes.
     changes: VecDeque<Milliseconds>,
     desired_changed_at: Option<Milliseconds>,
+    /// While Jicofo is away: since when, and the largest pool that anybody else has asked for meanwhile.
+    silence: Option<(Milliseconds, u32)>,
     pub(super) hook_deleted_at: Option<Milliseconds>,
 }
 
@@ -126,9 +131,16 @@ impl World {
             self.breach(invariant::SIZES, format!("{by} sets desired capacity to {to}, outside of {sizes:?}"));
         }
         let misled = self.stale.misleads_about_aws(now);
-        if by != "SetDesiredCapacity" || misled {
+        if by != "SetDesiredCapacity" {
+            if let Some((_, largest)) = &mut self.audit.silence {
+                *largest = to.max(*largest);
+            }
             return;
         }
+        if misled {
+            return;
+        }
+        self.audit_growth_in_silence(&limits, to);
         if to < from && !overlaps {
             self.breach(invariant::SIZES, format!("SetDesiredCapacity lowers desired capacity from {from} to {to}"));
         }
@@ -142,6 +154,24 @@ impl World {
             let Truth { active, available, booting } = truth;
             let pool = format!("{active} active, {available} available, {booting} booting");
             self.breach(invariant::PENDING, format!("desired capacity is raised to {to}, and {needed} do: {pool}"));
+        }
+    }
+
+    /// Jicofo does not answer from now on.
+    pub(super) fn audit_silence(&mut self) {
+        let active = self.machines.values().filter(|machine| machine.is_active()).count();
+        let largest = self.group.desired.max(u32::try_from(active).unwrap_or(u32::MAX));
+        let silence = self.audit.silence.filter(|_| self.jicofo.away.is_some_and(|(until, _)| self.now < until));
+        self.audit.silence = Some(silence.unwrap_or((self.now, largest)));
+    }
+
+    fn audit_growth_in_silence(&mut self, limits: &AuditLimits, to: u32) {
+        let away = self.jicofo.away.is_some_and(|(until, _)| self.now < until);
+        let Some((since, largest)) = self.audit.silence.filter(|_| away) else { return };
+        if to > largest + 2 * limits.most_spare && self.now - since > UNKNOWN_FOR_MS {
+            let minutes = (self.now - since) / MINUTE_MS;
+            let detail = format!("desired capacity is raised to {to}, from {largest} {minutes} minutes ago, unheard");
+            self.breach(invariant::UNKNOWN, detail);
         }
     }
 
@@ -167,6 +197,9 @@ impl World {
             let minutes = busy_for / MINUTE_MS;
             self.breach(invariant::UNKNOWN, format!("{instance} is ended, and has been busy for {minutes} minutes"));
         }
+        if machine.is_available() && !misled {
+            self.audit_evidence(&machine, &limits);
+        }
         let truth = self.truth(&limits);
         let left = truth.available.saturating_sub(1) + self.recent_changes();
         if machine.is_available() && left < limits.least_spare && !misled {
@@ -179,6 +212,24 @@ impl World {
             let detail =
                 format!("{instance} takes desired capacity along, which is {desired}, and {active} are active");
             self.breach(invariant::SIZES, detail);
+        }
+    }
+
+    /// Who waits for a recording goes only after he has waited long enough, and has said so himself.
+    fn audit_evidence(&mut self, machine: &Machine, limits: &AuditLimits) {
+        let (id, now) = (&machine.id, self.now);
+        // Where nobody saw its last recording, Jicofo still tells when that began.
+        let idle_ms = now - machine.jibri.last_selected_at.max(machine.jibri.up_since).unwrap_or(now);
+        // Whoever has just come back is ended for what was so a moment ago.
+        if self.recent_changes() > 0 {
+            return;
+        }
+        if idle_ms < limits.idle_ms - MINUTE_MS {
+            let seconds = idle_ms / 1000;
+            self.breach(invariant::EVIDENCE, format!("{id} is ended after {seconds} idle seconds"));
+        }
+        if !self.has_said_idle(id, now - UNKNOWN_FOR_MS) {
+            self.breach(invariant::EVIDENCE, format!("{id} is ended, and has not been asked"));
         }
     }
 
@@ -197,7 +248,7 @@ impl World {
         }
         let age_ms = machine.wait.as_ref().map_or(0, |wait| self.now - wait.began_at);
         if !self.config.retain_abandoned {
-            self.breach(invariant::EVIDENCE, format!("{instance} is abandoned, and the group does not retain it"));
+            self.breach(invariant::CUT, format!("{instance} is abandoned, and the group does not retain it"));
         }
         if age_ms < limits.drain_limit_ms - SKEW_MS {
             let minutes = age_ms / MINUTE_MS;
@@ -236,7 +287,7 @@ impl World {
             None if self.config.audit.is_none() => {}
             None => {
                 let detail = format!("{id} ends; a recording is cut: {cut}; recordings lost: {files}");
-                self.breach(invariant::EVIDENCE, detail);
+                self.breach(invariant::CUT, detail);
             }
         }
     }
@@ -260,13 +311,17 @@ impl World {
         u32::try_from(self.machines.values().filter(busy).count()).unwrap_or(u32::MAX)
     }
 
-    /// Instances that are in the group and will never be of use, each with why.
-    pub fn useless(&self) -> Vec<String> {
-        let of_no_use = |machine: &&Machine| {
-            let jibri = &machine.jibri;
-            machine.lifecycle == Lifecycle::InService && !jibri.is_busy() && !machine.is_available()
+    /// Instances in service that are of no use, or not protected, each with why.
+    pub fn flaws(&self) -> Vec<String> {
+        let in_service = self.machines.values().filter(|machine| machine.lifecycle == Lifecycle::InService);
+        let flaw = |machine: &Machine| {
+            let (id, jibri) = (&machine.id, &machine.jibri);
+            match jibri.is_busy() || machine.is_available() {
+                false => Some(format!("{id} is of no use: its Jibri is {:?}", jibri.activity)),
+                true if !machine.protected => Some(format!("{id} is not protected from scale-in")),
+                true => None,
+            }
         };
-        let found = self.machines.values().filter(of_no_use);
-        found.map(|machine| format!("{} with a Jibri that is {:?}", machine.id, machine.jibri.activity)).collect()
+        in_service.filter_map(flaw).collect()
     }
 }

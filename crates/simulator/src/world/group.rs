@@ -302,6 +302,7 @@ impl World {
                 failing_uploads: 0,
                 leftovers: Vec::new(),
                 busy_since: None,
+                up_since: None,
             },
             busy_ms: 0,
             taken_by: None,

@@ -88,6 +88,7 @@ impl World {
                 }
             }
             Incident::JicofoAway { for_ms, how } => {
+                self.audit_silence();
                 self.jicofo.away = Some((self.now + for_ms, how));
                 self.schedule(self.now + for_ms, Due::JicofoBack);
             }

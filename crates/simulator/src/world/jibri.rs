@@ -97,6 +97,7 @@ impl World {
             return;
         }
         machine.jibri.activity = Activity::Idle;
+        machine.jibri.up_since = Some(self.now);
         self.join_brewery(id);
     }
 

@@ -68,6 +68,8 @@ pub(super) struct Jibri {
     /// Folders of finished recordings whose upload failed.
     pub(super) leftovers: Vec<String>,
     pub(super) busy_since: Option<Milliseconds>,
+    /// When its process began.
+    pub(super) up_since: Option<Milliseconds>,
 }
 
 impl Jibri {

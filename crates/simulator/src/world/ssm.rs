@@ -117,6 +117,17 @@ impl World {
         Ok(listed.cloned().collect())
     }
 
+    /// Whether a check of this instance that was sent since then says that its Jibri is idle.
+    pub(super) fn has_said_idle(&self, instance: &str, since: Milliseconds) -> bool {
+        let recent = self.ssm.invocations.values().rev().map(|invocation| &invocation.view);
+        recent.take_while(|view| view.sent_at >= since).any(|view| {
+            view.instance == instance
+                && view.document == self.config.check_document
+                && view.status == "Success"
+                && view.output.contains("\"IDLE\"")
+        })
+    }
+
     /// The scripts that a host shall run now.
     pub fn take_script_runs(&mut self) -> Vec<ScriptRun> {
         self.ssm.script_runs.drain(..).collect()
