@@ -268,7 +268,7 @@ fn a_pool_of_one_whose_jibri_dies_is_no_dead_end() {
     go_on(&mut runner, 30 * MINUTE);
     runner.world().cause(Incident::NextLaunchNeverRegisters);
     runner.world().cause(Incident::JibriDies);
-    go_on(&mut runner, 10 * MINUTE);
+    go_on(&mut runner, 20 * MINUTE);
     assert_eq!(runner.world().snapshot().available, 1, "the dead one was asked, and its end believed");
     go_on(&mut runner, HOUR);
     assert_at_rest(&runner, 1);
