@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use simulator::{
-    run::Runner,
+    run::{InvocationFaults, Runner},
     world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, MissingData, Statistic, World, WorldConfig},
 };
 
@@ -67,6 +67,20 @@ fn a_drain_holds_a_hook_that_lasts_two_minutes() {
     let mut runner = recording_for(90 * MINUTE, |config| config.hook = hook(120, true), &[]);
     runner.world().cause(Incident::TerminateBusyByHand);
     go_on(&mut runner, 3 * HOUR);
+    assert_at_rest(&runner, 2);
+    assert!(uploaded_at(&runner.world()).is_some());
+}
+
+/// Neither a schedule nor an event arrives, as when functions and AWS do not reach each other.
+#[test]
+fn more_than_an_hour_without_a_heartbeat_retains_no_drain() {
+    let mut runner = recording_for(4 * HOUR, |_| (), &[]);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 5 * MINUTE);
+    runner.set_faults(InvocationFaults { dropped: 1.0, ..InvocationFaults::default() });
+    go_on(&mut runner, HOUR + 45 * MINUTE);
+    runner.set_faults(InvocationFaults::default());
+    go_on(&mut runner, 5 * HOUR);
     assert_at_rest(&runner, 2);
     assert!(uploaded_at(&runner.world()).is_some());
 }

@@ -242,7 +242,7 @@ impl Default for WorldConfig {
             new_instances_protected: true,
             hook: Some(HookConfig {
                 name: "jibri-drain".into(),
-                heartbeat_timeout_seconds: 1800,
+                heartbeat_timeout_seconds: 7200,
                 default_continues: false,
             }),
             retain_abandoned: true,
