@@ -12,14 +12,14 @@ use std::{
 
 use controller::ports::{
     CallError, CallErrorKind, Clock, CloudReader, CloudWriter, CommandStatus, Document, GroupDescription, GroupMember,
-    HISTORY_METRICS, History, InstanceDescription, JicofoJibri, JicofoReader, JicofoReading, JicofoStats, Metric,
-    SentCommand,
+    HISTORY_METRICS, History, HookDescription, InstanceDescription, JicofoJibri, JicofoReader, JicofoReading,
+    JicofoStats, Metric, SentCommand,
 };
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 
 use crate::{
     rng::Rng,
-    world::{AwsError, JicofoAnswer, JicofoView, MetricView, Milliseconds, Statistic, World},
+    world::{AwsError, JicofoAnswer, JicofoView, MetricView, Milliseconds, Statistic, TERMINATING, World},
 };
 
 /// A world that functions and their surroundings share.
@@ -138,6 +138,21 @@ impl CloudReader for Client {
             retains_abandoned: group.retains_abandoned,
         };
         Ok(GroupDescription { sizes, members: members.collect() })
+    }
+
+    async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
+        let names = std::slice::from_ref(&self.hook);
+        let hooks = self
+            .call("autoscaling:DescribeLifecycleHooks", |world| world.describe_lifecycle_hooks(&self.group, names))
+            .await?;
+        Ok(hooks.first().map(|hook| HookDescription {
+            terminating: hook.transition == TERMINATING,
+            default_result: match hook.default_result {
+                "ABANDON" => DrainResult::Abandon,
+                _ => DrainResult::Continue,
+            },
+            heartbeat_timeout_seconds: u64::from(hook.heartbeat_timeout_seconds),
+        }))
     }
 
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {

@@ -1,7 +1,7 @@
 //! What goes wrong on purpose.
 
 use super::{
-    Due, Happening, Incident, Milliseconds, World,
+    Due, Happening, HookConfig, Incident, Milliseconds, World,
     machine::{Activity, Lifecycle, Machine},
 };
 
@@ -14,6 +14,7 @@ pub(super) struct PendingIncidents {
     lost_commands: u32,
     failed_commands: u32,
     empty_answers: u32,
+    pub(super) deleted_hook: Option<HookConfig>,
     pub(super) no_capacity_until: Milliseconds,
     pub(super) ssm_offline_until: Milliseconds,
 }
@@ -106,6 +107,11 @@ impl World {
             Incident::RemoveProtection => {
                 self.machines.values_mut().for_each(|machine| machine.protected = false);
                 self.schedule(self.now, Due::Reconcile);
+            }
+            Incident::HookDeleted => self.delete_hook(),
+            Incident::HookRestored => {
+                let hook = self.pending_incidents.deleted_hook.take();
+                self.config.hook = hook.or(self.config.hook.take());
             }
             Incident::LowerDesiredByHand { to } => self.change_desired(to.max(self.group.min_size), "a person"),
         }
