@@ -6,7 +6,7 @@ use aws_config::Region;
 use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
 use controller::{
     Settings,
-    ports::{CallErrorKind, CloudReader, CloudWriter, CommandStatus, Document, Metric, Unit},
+    ports::{CallErrorKind, CloudReader, CloudWriter, CommandStatus, Document, HookDescription, Metric, Unit},
     tags,
 };
 use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
@@ -26,7 +26,11 @@ struct Setup {
 
 impl Setup {
     async fn new(more: &[(&str, &str)]) -> Setup {
-        let mut world = WorldConfig { max_size: FLEET, desired_capacity: FLEET, ..WorldConfig::default() };
+        Setup::with_fleet(FLEET, more).await
+    }
+
+    async fn with_fleet(fleet: u32, more: &[(&str, &str)]) -> Setup {
+        let mut world = WorldConfig { max_size: FLEET, desired_capacity: fleet, ..WorldConfig::default() };
         world.launch.in_service_seconds = 1.0;
         world.launch.boot_seconds = 1.0;
         world.launch.describe_lag_seconds = 0.0;
@@ -45,7 +49,7 @@ impl Setup {
             .await;
         let (reader, writer) = connect(&settings, &sdk);
         let setup = Setup { cloud, reader, writer: writer.expect("no dry run"), _output: output };
-        setup.until(|world| world.running_jibris().len() == usize::try_from(FLEET).expect("a fleet")).await;
+        setup.until(|world| world.running_jibris().len() == usize::try_from(fleet).expect("a fleet")).await;
         setup
     }
 
@@ -161,6 +165,22 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
     assert!(setup.reader.describe_failed_launches(later).await.expect("activities").is_empty());
     let metric = Metric { name: "Shortfall", value: 2.0, unit: Unit::Count, at: Timestamp(1_767_604_800) };
     setup.writer.put_metrics(&[metric]).await.expect("published");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hook_is_read_and_its_absence_is_told_from_an_error() {
+    let setup = Setup::with_fleet(0, &[]).await;
+    let read = setup.reader.describe_hook().await.expect("an answer").expect("the hook");
+    let (default_result, heartbeat_timeout_seconds) = (DrainResult::Abandon, 7200);
+    assert_eq!(read, HookDescription { terminating: true, default_result, heartbeat_timeout_seconds });
+    setup.cloud.world(|world| world.cause(Incident::HookDeleted));
+    assert_eq!(setup.reader.describe_hook().await, Ok(None));
+
+    let elsewhere = Setup::with_fleet(0, &[("LIFECYCLE_HOOK", "other")]).await;
+    assert_eq!(elsewhere.reader.describe_hook().await, Ok(None));
+    let nowhere = Setup::with_fleet(0, &[("AUTO_SCALING_GROUP", "jibri2")]).await;
+    let error = nowhere.reader.describe_hook().await.expect_err("no such group").to_string();
+    assert!(error.starts_with("autoscaling:DescribeLifecycleHooks: ValidationError: "), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

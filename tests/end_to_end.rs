@@ -139,6 +139,7 @@ async fn a_morning(name: &str, event_faults: EventFaults) {
     let actions: BTreeSet<&str> = calls.iter().map(|call| call.action.as_str()).collect();
     for action in [
         "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeLifecycleHooks",
         "autoscaling:SetDesiredCapacity",
         "autoscaling:TerminateInstanceInAutoScalingGroup",
         "autoscaling:RecordLifecycleActionHeartbeat",

@@ -6,6 +6,7 @@
 //! - `SendCommand`: whatever ids it is given, it runs on every instance, at once, with success and no output.
 //! - `PutMetricData`: moto does not speak the SDK's protocol, CBOR (404).
 //! - `DescribeScalingActivities`: always empty.
+//! - `DescribeLifecycleHooks` of a group that is not there: an empty list.
 //! - `TerminateInstanceInAutoScalingGroup`, what comes after: a hook holds nobody, the instance is gone at once and
 //!   has lost the tag of its group.
 //! - Refusals: a capacity over the maximum, ids that nobody has in `CreateTags` and `SetInstanceProtection` are
@@ -33,11 +34,11 @@ use aws_sdk_ssm::{
 };
 use controller::{
     Settings,
-    ports::{CallErrorKind, CloudReader, CloudWriter, GroupDescription, GroupMember},
+    ports::{CallErrorKind, CloudReader, CloudWriter, GroupDescription, GroupMember, HookDescription},
     tags,
 };
 use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
-use planner::{Ec2State, Group, InstanceId, LifecycleState};
+use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState};
 
 const GROUP: &str = "jibri";
 const ZONE: &str = "eu-central-1b";
@@ -130,6 +131,12 @@ impl Moto {
             self.group(name).launch_template(version(&template, "1")).send().await.expect("a group");
         }
         template
+    }
+
+    async fn put_hook(&self, group: &str, name: &str, transition: &str, seconds: i32, result: &str) {
+        let hook = self.autoscaling.put_lifecycle_hook().auto_scaling_group_name(group).lifecycle_hook_name(name);
+        let hook = hook.lifecycle_transition(format!("autoscaling:EC2_INSTANCE_{transition}"));
+        hook.heartbeat_timeout(seconds).default_result(result).send().await.expect("a hook");
     }
 
     async fn launch_from_now_on(&self, template: LaunchTemplateSpecification) {
@@ -261,6 +268,34 @@ async fn a_pool_grows_shrinks_around_the_protected_and_gives_up_the_terminated()
     let group = reader.describe_group().await.expect("the group");
     assert_eq!((group.sizes.desired_capacity, group.members.len()), (1, 1), "and nobody in the place of this one");
     assert!(group.members.iter().all(|member| member.id != second));
+}
+
+#[tokio::test]
+async fn the_hook_of_this_name_is_found_among_others_and_missed_when_it_is_deleted() {
+    let moto = Moto::start().await;
+    moto.create_groups().await;
+    let (reader, _) = moto.connect(GROUP);
+    assert_eq!(reader.describe_hook().await, Ok(None));
+    for (group, name, transition, seconds, result) in [
+        (GROUP, "backup", "TERMINATING", 300, "CONTINUE"),
+        (GROUP, "jibri-drain-2", "TERMINATING", 300, "CONTINUE"),
+        ("jibri-of-others", "jibri-drain", "TERMINATING", 300, "CONTINUE"),
+        (GROUP, "jibri-drain", "TERMINATING", 7200, "ABANDON"),
+    ] {
+        assert_eq!(reader.describe_hook().await, Ok(None), "before {name} of {group}");
+        moto.put_hook(group, name, transition, seconds, result).await;
+    }
+    let drain =
+        HookDescription { terminating: true, default_result: DrainResult::Abandon, heartbeat_timeout_seconds: 7200 };
+    assert_eq!(reader.describe_hook().await, Ok(Some(drain)));
+    let delete = moto.autoscaling.delete_lifecycle_hook().auto_scaling_group_name(GROUP);
+    delete.lifecycle_hook_name("jibri-drain").send().await.expect("deleted");
+    assert_eq!(reader.describe_hook().await, Ok(None));
+
+    moto.put_hook(GROUP, "jibri-drain", "LAUNCHING", 600, "CONTINUE").await;
+    let launch =
+        HookDescription { terminating: false, default_result: DrainResult::Continue, heartbeat_timeout_seconds: 600 };
+    assert_eq!(reader.describe_hook().await, Ok(Some(launch)));
 }
 
 #[tokio::test]

@@ -4,18 +4,19 @@ use aws_sdk_autoscaling::{
     Client, Config,
     config::retry::RetryConfig,
     types::{
-        AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, LifecycleState as State, RetentionAction,
-        ScalingActivityStatusCode,
+        AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, LifecycleHook, LifecycleState as State,
+        RetentionAction, ScalingActivityStatusCode,
     },
 };
 use controller::{
-    ports::{CallError, CallErrorKind, GroupDescription, GroupMember},
+    ports::{CallError, CallErrorKind, GroupDescription, GroupMember, HookDescription},
     tags::format_moment,
 };
 use planner::{DrainResult, Group, InstanceId, LifecycleState, Timestamp};
 
 use super::call::{call_error, call_for_each, incomplete};
 
+const DESCRIBE_HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
 /// How many ids `SetInstanceProtection` takes.
 const MOST_PROTECTED: usize = 50;
 /// How many activities are looked at for a failed launch.
@@ -53,6 +54,36 @@ pub(super) async fn describe_group(client: &Client, name: &str) -> Result<GroupD
 fn retains_abandoned(group: &AutoScalingGroup) -> bool {
     let triggers = group.instance_lifecycle_policy().and_then(|policy| policy.retention_triggers());
     triggers.and_then(|triggers| triggers.terminate_hook_abandon()) == Some(&RetentionAction::Retain)
+}
+
+/// The group's hook of this name. All are asked for, since AWS does not say what it answers to a name that it does not know.
+pub(super) async fn describe_hook(
+    client: &Client,
+    group: &str,
+    hook: &str,
+) -> Result<Option<HookDescription>, CallError> {
+    let answer = client
+        .describe_lifecycle_hooks()
+        .auto_scaling_group_name(group)
+        .send()
+        .await
+        .map_err(|error| call_error(DESCRIBE_HOOKS, &error))?;
+    let found = answer.lifecycle_hooks().iter().find(|found| found.lifecycle_hook_name() == Some(hook));
+    found.map(read_hook).transpose()
+}
+
+fn read_hook(hook: &LifecycleHook) -> Result<HookDescription, CallError> {
+    let default_result = match hook.default_result() {
+        Some("ABANDON") => DrainResult::Abandon,
+        Some("CONTINUE") => DrainResult::Continue,
+        _ => return Err(incomplete(DESCRIBE_HOOKS, "DefaultResult")),
+    };
+    let timeout = hook.heartbeat_timeout().and_then(|seconds| u64::try_from(seconds).ok());
+    Ok(HookDescription {
+        terminating: hook.lifecycle_transition() == Some("autoscaling:EC2_INSTANCE_TERMINATING"),
+        default_result,
+        heartbeat_timeout_seconds: timeout.ok_or_else(|| incomplete(DESCRIBE_HOOKS, "HeartbeatTimeout"))?,
+    })
 }
 
 /// The group's launch template; with a mixed instances policy an instance type may have one of its own.

@@ -6,8 +6,8 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use controller::{
     Settings,
     ports::{
-        CallError, CloudReader, CloudWriter, Document, GroupDescription, History, InstanceDescription, Metric,
-        SentCommand,
+        CallError, CloudReader, CloudWriter, Document, GroupDescription, History, HookDescription, InstanceDescription,
+        Metric, SentCommand,
     },
 };
 use planner::{DrainResult, InstanceId, Timestamp};
@@ -112,6 +112,10 @@ pub fn connect(settings: &Settings, config: &SdkConfig) -> (AwsReader, Option<Aw
 impl CloudReader for AwsReader {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
         autoscaling::describe_group(&self.autoscaling, &self.names.group).await
+    }
+
+    async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
+        autoscaling::describe_hook(&self.autoscaling, &self.names.group, &self.names.hook).await
     }
 
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {

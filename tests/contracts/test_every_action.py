@@ -26,6 +26,7 @@ def query(query_id, metric, statistic, period_seconds=60):
 EXAMPLES = {
     "autoscaling": {
         "DescribeAutoScalingGroups": lambda pool: {"AutoScalingGroupNames": [pool.group]},
+        "DescribeLifecycleHooks": lambda pool: {"AutoScalingGroupName": pool.group},
         "DescribeScalingActivities": lambda pool: {"AutoScalingGroupName": pool.group},
         "SetDesiredCapacity": lambda pool: {"AutoScalingGroupName": pool.group, "DesiredCapacity": 4},
         "SetInstanceProtection": lambda pool: {

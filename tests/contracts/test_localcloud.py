@@ -30,6 +30,21 @@ class AutoScaling(Contract):
             self.assertIs(instance["ProtectedFromScaleIn"], instance["LifecycleState"] == "InService")
             self.assertEqual((instance["HealthStatus"], instance["LaunchTemplate"]["Version"]), ("Healthy", "1"))
 
+    def test_hooks_are_found_by_name(self):
+        group = {"AutoScalingGroupName": self.pool.group}
+        drain = {
+            **group,
+            "LifecycleHookName": HOOK,
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+            "HeartbeatTimeout": 7200,
+            "GlobalTimeout": 48 * 3600,
+            "DefaultResult": "ABANDON",
+        }
+        for names, found in (([], [drain]), (["other", HOOK], [drain]), (["other"], [])):
+            with self.subTest(names):
+                hooks = self.autoscaling.describe_lifecycle_hooks(LifecycleHookNames=names, **group)
+                self.assertEqual(hooks["LifecycleHooks"], found)
+
     def test_activities_come_on_pages_and_by_filters(self):
         activities = self.autoscaling.get_paginator("describe_scaling_activities")
         pages = list(activities.paginate(AutoScalingGroupName=self.pool.group, PaginationConfig={"PageSize": 2}))
@@ -55,6 +70,7 @@ class AutoScaling(Contract):
         hook = {**nobody, "LifecycleHookName": HOOK, "InstanceId": NOBODY}
         refused = [
             (self.autoscaling.describe_scaling_activities, nobody),
+            (self.autoscaling.describe_lifecycle_hooks, nobody),
             (self.autoscaling.set_desired_capacity, {**nobody, "DesiredCapacity": 1}),
             (self.autoscaling.set_instance_protection, {**nobody, "InstanceIds": [], "ProtectedFromScaleIn": True}),
             (self.autoscaling.record_lifecycle_action_heartbeat, hook),
@@ -84,6 +100,7 @@ class AutoScaling(Contract):
     def test_what_is_missing_is_named(self):
         group = {"AutoScalingGroupName": self.pool.group}
         for refuse, arguments, name in (
+            (self.autoscaling.describe_lifecycle_hooks, {}, "AutoScalingGroupName"),
             (self.autoscaling.set_desired_capacity, {}, "AutoScalingGroupName"),
             (self.autoscaling.set_desired_capacity, group, "DesiredCapacity"),
             (self.autoscaling.set_instance_protection, group, "ProtectedFromScaleIn"),
@@ -96,8 +113,8 @@ class AutoScaling(Contract):
 
 
 class ExpiredHook(Contract):
-    # The half hour of its heartbeat goes by in two seconds.
-    speed = 1000
+    # The two hours of its heartbeat go by in two seconds.
+    speed = 4000
 
     def test_nobody_can_answer_it_any_more(self):
         instance = self.pool.instance()

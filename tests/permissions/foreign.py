@@ -170,6 +170,9 @@ BOUNDARIES = [
 FORBIDDEN = [
     *(call(role, "autoscaling:UpdateAutoScalingGroup", group("jibri")) for role in FUNCTIONS),
     *(call(role, "autoscaling:SuspendProcesses", group("jibri")) for role in FUNCTIONS),
+    # Nobody takes the hook away, by which every drain is held, or puts another in its place.
+    *(call(role, "autoscaling:DeleteLifecycleHook", group("jibri")) for role in (*FUNCTIONS, "instance")),
+    *(call(role, "autoscaling:PutLifecycleHook", group("jibri")) for role in (*FUNCTIONS, "instance")),
     *(call(role, "ec2:TerminateInstances", instance(), OURS) for role in (*FUNCTIONS, "instance")),
     *(call(role, "ec2:DeleteTags", instance(), OURS, OUR_KEYS) for role in (*FUNCTIONS, "instance")),
     *(

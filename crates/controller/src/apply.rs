@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use planner::{Action, DrainResult, InstanceId, LifecycleState, Observation, Plan, Policy, check_plan};
+use planner::{Action, DrainResult, InstanceId, LifecycleState, Observation, Plan, Policy, check_plan, why_unheld};
 use tracing::{debug, info, warn};
 
 use crate::{
     TickError,
+    observe::read_hook,
     ports::{CallError, CallErrorKind, CloudReader, CloudWriter, Document},
     tags,
 };
@@ -179,10 +180,17 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
             let Action::Terminate { instance, decrement } = &step.action else {
                 continue;
             };
+            let hook = match self.reader.describe_hook().await {
+                Ok(found) => read_hook(found),
+                Err(error) => return self.errors.add(error),
+            };
             let group = match self.reader.describe_group().await {
                 Ok(group) => group,
                 Err(error) => return self.errors.add(error),
             };
+            if let Some(why) = why_unheld(hook, &group.sizes) {
+                return self.errors.add(why);
+            }
             let in_service = group
                 .members
                 .iter()

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use planner::{Command, CommandOutcome, Instance, InstanceId, JibriStatus, Observation, Signal, Target, Timestamp};
+use planner::{
+    Command, CommandOutcome, DrainHook, Instance, InstanceId, JibriStatus, Observation, Signal, Target, Timestamp,
+};
 
 use crate::{
     ports::{
-        CallError, CommandStatus, GroupDescription, InstanceDescription, JicofoJibri, JicofoReading, JicofoStats,
-        SentCommand,
+        CallError, CommandStatus, GroupDescription, HookDescription, InstanceDescription, JicofoJibri, JicofoReading,
+        JicofoStats, SentCommand,
     },
     report, tags,
 };
@@ -23,7 +25,8 @@ pub(crate) struct Observed {
     pub(crate) oddities: Vec<String>,
 }
 
-/// Puts the readings together. `silent_seconds` tells for how long the signal has been lost already.
+/// Puts the readings together; the hook and the commands are read by whoever needs them. `silent_seconds` tells for how
+/// long the signal has been lost already.
 pub(crate) fn assemble(
     now: Timestamp,
     group: GroupDescription,
@@ -65,8 +68,19 @@ pub(crate) fn assemble(
         Some(why) => Signal::Lost { why, for_seconds: silent_seconds },
     };
     let selections = heard.jibris.values().filter_map(|jibri| jibri.last_selected_at).collect();
-    let observation = Observation { now, group: group.sizes, instances, signal, strangers, target };
+    let observation =
+        Observation { now, group: group.sizes, hook: DrainHook::Unknown, instances, signal, strangers, target };
     Observed { observation, stats: heard.stats, selections, oddities }
+}
+
+/// A hook of this name that holds launches holds no drain.
+pub(crate) fn read_hook(found: Option<HookDescription>) -> DrainHook {
+    match found {
+        Some(HookDescription { terminating: true, default_result, heartbeat_timeout_seconds }) => {
+            DrainHook::Present { default_result, heartbeat_timeout_seconds }
+        }
+        Some(HookDescription { terminating: false, .. }) | None => DrainHook::Missing,
+    }
 }
 
 /// What the Jicofos say of one Jibri.

@@ -37,6 +37,8 @@ pub enum CallErrorKind {
 pub trait CloudReader {
     /// The group and its instances (`autoscaling:DescribeAutoScalingGroups`).
     async fn describe_group(&self) -> Result<GroupDescription, CallError>;
+    /// The group's lifecycle hook of the name in `LIFECYCLE_HOOK`, if there is one (`autoscaling:DescribeLifecycleHooks`).
+    async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError>;
     /// The group's instances as EC2 knows them (`ec2:DescribeInstances`), tags included. It lags behind the group.
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError>;
     /// Why launches have failed since then, newest first (`autoscaling:DescribeScalingActivities`).
@@ -118,6 +120,17 @@ pub struct GroupMember {
     pub protected: bool,
     /// Whether its launch template version is not the one the group launches now.
     pub outdated: bool,
+}
+
+/// A lifecycle hook, as `DescribeLifecycleHooks` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HookDescription {
+    /// `LifecycleTransition` is `autoscaling:EC2_INSTANCE_TERMINATING`.
+    pub terminating: bool,
+    /// `DefaultResult`.
+    pub default_result: DrainResult,
+    /// `HeartbeatTimeout`, in seconds.
+    pub heartbeat_timeout_seconds: u64,
 }
 
 /// One instance, as EC2's `DescribeInstances` tells it.

@@ -1,12 +1,12 @@
 //! Every minute: who is idle, who may go, who must be replaced.
 
-use planner::{Signal, plan_scale_in};
+use planner::{Signal, plan_scale_in, why_unheld};
 use tracing::{info, warn};
 
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
-    observe::{assemble, newest_commands},
+    observe::{assemble, newest_commands, read_hook},
     ports::{Clock, CloudReader, CloudWriter, Document, JicofoReader},
     target::decide_target,
 };
@@ -14,7 +14,8 @@ use crate::{
 /// Notes what each Jibri does, confirms the few that may go on themselves, and terminates those that agree.
 ///
 /// # Errors
-/// What failed, and a lost signal. Without the list of checks nobody has been confirmed, so nobody goes.
+/// What failed, a lost signal, and a hook that holds no drain. Without the list of checks nobody has been confirmed, and
+/// without the hook nobody would be held, so nobody goes.
 pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
@@ -27,6 +28,7 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     let now = ports.clock.now();
     let jicofos = ports.jicofo.fetch_jicofos().await;
     let group = ports.reader.describe_group().await?;
+    let hook = ports.reader.describe_hook().await;
     let descriptions = ports.reader.describe_instances().await?;
     let since = now.minus_seconds(settings.policy.check_validity_seconds);
     let checks = ports.reader.list_commands(Document::Check, since).await;
@@ -46,9 +48,18 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         Err(error) => errors.add(error),
     }
     let policy = &settings.policy;
-    if observed.observation.signal != Signal::Fresh && observed.observation.all_have_exited(policy.check_validity_seconds) {
+    if observed.observation.signal != Signal::Fresh
+        && observed.observation.all_have_exited(policy.check_validity_seconds)
+    {
         info!("Jicofo lists nobody, and rightly so: every Jibri that had registered has exited");
         observed.observation.signal = Signal::Fresh;
+    }
+    match hook {
+        Ok(found) => observed.observation.hook = read_hook(found),
+        Err(error) => errors.add(error),
+    }
+    if let Some(why) = why_unheld(observed.observation.hook, &observed.observation.group) {
+        errors.add(why);
     }
     for oddity in &observed.oddities {
         warn!(oddity, "ignored what cannot be read");

@@ -58,6 +58,10 @@ impl CloudReader for &Cloud {
         unreachable!("a forecast looks at no instance")
     }
 
+    async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
+        unreachable!("a forecast ends nobody")
+    }
+
     async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
         unreachable!("a forecast looks at no launch")
     }

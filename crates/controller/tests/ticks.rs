@@ -1,158 +1,12 @@
 //! One tick each, against a cloud that is told what to answer: what a tick still does when something fails.
 
+mod common;
+
 use std::cell::{Cell, RefCell};
 
-use controller::{Ports, Settings, TickError, availability, drain, ports::*, scale_in, tags};
-use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
-
-const NOW: Timestamp = Timestamp(1_800_000_000);
-
-fn id() -> InstanceId {
-    InstanceId::new("i-1")
-}
-
-fn refused<T>(operation: &str) -> Result<T, CallError> {
-    Err(CallError { operation: operation.into(), kind: CallErrorKind::Other, message: "AccessDenied".into() })
-}
-
-/// One group of one instance, and everything that was asked to be changed.
-struct Cloud {
-    /// Answered in turn; the last one again and again.
-    groups: RefCell<Vec<GroupDescription>>,
-    description: Option<InstanceDescription>,
-    commands: Option<Vec<SentCommand>>,
-    jicofo: Option<JicofoReading>,
-    refuses: &'static str,
-    done: RefCell<Vec<String>>,
-}
-
-impl Cloud {
-    fn new(lifecycle: LifecycleState, tagged: &[(&str, String)]) -> Cloud {
-        Cloud {
-            groups: RefCell::new(vec![group(lifecycle, 3)]),
-            description: Some(InstanceDescription {
-                id: id(),
-                state: Ec2State::Exists,
-                launched_at: NOW.minus_seconds(7200),
-                tags: tagged.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
-            }),
-            commands: Some(vec![]),
-            jicofo: Some(JicofoReading::default()),
-            refuses: "nothing",
-            done: RefCell::new(Vec::new()),
-        }
-    }
-
-    fn act(&self, what: String) -> Result<(), CallError> {
-        if what.starts_with(self.refuses) {
-            return refused(&what);
-        }
-        self.done.borrow_mut().push(what);
-        Ok(())
-    }
-
-    fn done(&self) -> Vec<String> {
-        self.done.borrow().clone()
-    }
-}
-
-fn group(lifecycle: LifecycleState, desired_capacity: u32) -> GroupDescription {
-    GroupDescription {
-        sizes: Group { min_size: 0, max_size: 10, desired_capacity, retains_abandoned: true },
-        members: vec![GroupMember { id: id(), zone: "a".into(), lifecycle, protected: true, outdated: false }],
-    }
-}
-
-impl CloudReader for &Cloud {
-    async fn describe_group(&self) -> Result<GroupDescription, CallError> {
-        let mut groups = self.groups.borrow_mut();
-        Ok(if groups.len() > 1 { groups.remove(0) } else { groups[0].clone() })
-    }
-
-    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
-        self.description.clone().map_or_else(|| refused("ec2:DescribeInstances"), |description| Ok(vec![description]))
-    }
-
-    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
-        Ok(vec!["no capacity".into()])
-    }
-
-    async fn list_commands(&self, _: Document, _: Timestamp) -> Result<Vec<SentCommand>, CallError> {
-        self.commands.clone().map_or_else(|| refused("ssm:ListCommandInvocations"), Ok)
-    }
-
-    async fn fetch_forecast(&self) -> Result<String, CallError> {
-        refused("ssm:GetParameter")
-    }
-
-    async fn fetch_planned(&self) -> Result<String, CallError> {
-        refused("ssm:GetParameter")
-    }
-
-    async fn fetch_history(&self, _: Timestamp, _: Timestamp) -> Result<History, CallError> {
-        refused("cloudwatch:GetMetricData")
-    }
-}
-
-impl CloudWriter for &Cloud {
-    async fn set_desired_capacity(&self, desired: u32) -> Result<(), CallError> {
-        self.act(format!("desired {desired}"))
-    }
-
-    async fn terminate(&self, instance: &InstanceId, decrement: bool) -> Result<(), CallError> {
-        self.act(format!("terminate {instance} {decrement}"))
-    }
-
-    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.act(format!("protect {}", instances.len()))
-    }
-
-    async fn record_heartbeat(&self, instance: &InstanceId) -> Result<(), CallError> {
-        self.act(format!("heartbeat {instance}"))
-    }
-
-    async fn complete_lifecycle_action(&self, instance: &InstanceId, result: DrainResult) -> Result<(), CallError> {
-        self.act(format!("complete {instance} {result:?}"))
-    }
-
-    async fn tag(&self, instances: &[InstanceId], key: &str, _: &str) -> Result<(), CallError> {
-        self.act(format!("tag {} {key}", instances.len()))
-    }
-
-    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
-        self.act(format!("send {document:?} {}", instances.len()))
-    }
-
-    async fn put_forecast(&self, _: &str) -> Result<(), CallError> {
-        self.act("forecast".into())
-    }
-
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
-        let lost = metrics.iter().any(|metric| metric.name == "SignalLost" && metric.value > 0.0);
-        let available = metrics.iter().any(|metric| metric.name == "AvailableJibris");
-        if metrics.iter().any(|metric| metric.name == "DrainsUnderWay") {
-            let values = metrics.iter().map(|metric| format!(" {}={}", metric.name, metric.value));
-            return self.act(format!("metrics{}", values.collect::<String>()));
-        }
-        self.act(format!("metrics lost={lost} available={available}"))
-    }
-}
-
-impl JicofoReader for &Cloud {
-    async fn fetch_jicofos(&self) -> Vec<Result<JicofoReading, CallError>> {
-        vec![self.jicofo.clone().map_or_else(|| refused("GET /stats"), Ok)]
-    }
-}
-
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-
-    async fn sleep_until(&self, _: Timestamp) {}
-}
+use common::*;
+use controller::{Ports, Settings, TickError, availability, drain, ports::*, scale_in};
+use planner::{InstanceId, LifecycleState, Timestamp};
 
 /// A clock that is wherever somebody wants to sleep until.
 struct Leaps(Cell<Timestamp>);
@@ -167,49 +21,9 @@ impl Clock for Leaps {
     }
 }
 
-fn settings(more: &[(&str, &str)]) -> Settings {
-    let required = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://jicofo:8888")];
-    let all = required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Settings::from_variables(&all.collect()).expect("settings")
-}
-
-fn ports(cloud: &Cloud) -> Ports<&Cloud, &Cloud, &Cloud, Still> {
-    Ports { reader: cloud, writer: Some(cloud), jicofo: cloud, clock: Still }
-}
-
-/// Nothing here waits: every future is ready at once.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("it waits"),
-    }
-}
-
-fn complaint(result: Result<(), TickError>) -> String {
-    result.expect_err("an error").to_string()
-}
-
 /// One sample: the deadline has passed before a second one could begin.
 fn one_sample(cloud: &Cloud, settings: &Settings) -> Result<(), TickError> {
     now(availability::run(settings, &ports(cloud), NOW.minus_seconds(1)))
-}
-
-fn idle_for_an_hour() -> Cloud {
-    let hour_ago = tags::format_moment(NOW.minus_seconds(3600));
-    let tagged = [(tags::STATE, format!("idle {hour_ago}")), (tags::REGISTERED_AT, hour_ago)];
-    let mut cloud = Cloud::new(LifecycleState::InService, &tagged);
-    let jibri = JicofoJibri { nickname: "i-1".into(), healthy: true, busy: false, last_selected_at: None };
-    cloud.jicofo = Some(JicofoReading { stats: JicofoStats::default(), jibris: vec![jibri] });
-    let report = r#"{"process":"running","busy_status":"IDLE","health_status":"HEALTHY","recordings_pending":0,"recordings_failed":0}"#;
-    let status = CommandStatus::Success(report.into());
-    cloud.commands = Some(vec![SentCommand { instance: id(), sent_at: NOW.minus_seconds(60), status }]);
-    cloud
-}
-
-/// Everybody may go: nobody is wanted. No setting allows it; here it makes one Jibri enough.
-fn wants_nobody() -> Settings {
-    Settings { jibris_threshold: 0, ..settings(&[]) }
 }
 
 #[test]
@@ -226,7 +40,7 @@ fn metrics_that_are_refused_keep_no_capacity_from_being_raised() {
 fn the_gap_is_closed_without_ec2_too() {
     let mut cloud = Cloud::new(LifecycleState::InService, &[]);
     cloud.groups = RefCell::new(vec![GroupDescription { members: vec![], ..group(LifecycleState::InService, 0) }]);
-    cloud.description = None;
+    cloud.descriptions = None;
     assert!(complaint(one_sample(&cloud, &settings(&[]))).contains("ec2:DescribeInstances"));
     assert_eq!(cloud.done(), ["desired 2", "metrics lost=false available=true"]);
 }
@@ -260,32 +74,6 @@ fn desired_capacity_that_somebody_has_raised_meanwhile_is_not_lowered() {
 }
 
 #[test]
-fn a_victim_that_agrees_goes() {
-    let cloud = idle_for_an_hour();
-    cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
-    now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
-    assert_eq!(cloud.done(), ["terminate i-1 true"]);
-}
-
-#[test]
-fn a_victim_that_has_left_meanwhile_is_not_terminated_again() {
-    let cloud = idle_for_an_hour();
-    cloud.groups.replace(vec![group(LifecycleState::InService, 1), group(LifecycleState::TerminatingWait, 0)]);
-    now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
-    assert!(cloud.done().is_empty());
-}
-
-#[test]
-fn without_the_list_of_checks_nobody_goes() {
-    let mut cloud = idle_for_an_hour();
-    cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
-    cloud.commands = None;
-    let error = complaint(now(scale_in::run(&wants_nobody(), &ports(&cloud))));
-    assert!(error.contains("ssm:ListCommandInvocations"), "{error}");
-    assert_eq!(cloud.done(), ["send Check 1"]);
-}
-
-#[test]
 fn a_dry_run_changes_nothing() {
     let cloud = idle_for_an_hour();
     let dry = Ports { writer: None, ..ports(&cloud) };
@@ -297,7 +85,7 @@ fn a_dry_run_changes_nothing() {
 #[test]
 fn a_drain_is_kept_waiting_whatever_else_cannot_be_read_or_sent() {
     let mut cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
-    cloud.description = None;
+    cloud.descriptions = None;
     cloud.commands = None;
     let error = complaint(now(drain::run(&settings(&[]), &ports(&cloud), None)));
     assert!(error.contains("ec2:DescribeInstances") && error.contains("ssm:ListCommandInvocations"), "{error}");

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
-    Action, CommandOutcome, DrainResult, Ec2State, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus,
-    LifecycleState, Observation, Plan, Policy, Signal, count_pool,
+    Action, CommandOutcome, DrainHook, DrainResult, Ec2State, HealthStatus, Instance, InstanceId, JibriProcess,
+    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, count_pool,
 };
 
 /// An invariant that a plan would break.
@@ -24,6 +24,7 @@ impl fmt::Display for Violation {
 
 const KNOWN: &str = "every step is about an instance that was observed, and at most one step ends it";
 const EVIDENCE: &str = "an instance ends only on positive evidence";
+const HELD: &str = "between the reading and the end of an instance stands its drain, which a hook holds";
 const SIZES: &str = "min ≤ desired ≤ max, and desired never falls under what is running and wanted";
 const UNKNOWN: &str = "unknown is never a victim";
 const CAP: &str = "terminations per tick are capped";
@@ -108,6 +109,9 @@ impl Check<'_> {
             self.require(self.observation.signal == Signal::Fresh, UNKNOWN, || {
                 format!("{}, and there is no signal", step.action)
             });
+            self.require(self.is_held(), HELD, || {
+                format!("{}, and the hook is {:?}", step.action, self.observation.hook)
+            });
             let Some(instance) = self.find(id).cloned() else {
                 continue;
             };
@@ -139,6 +143,12 @@ impl Check<'_> {
         self.require(decrements == 0 || desired >= counts.active.saturating_sub(all), SIZES, || {
             format!("{decrements} decrements from {} fall under what goes on running", group.desired_capacity)
         });
+    }
+
+    /// Whether a drain that begins now lasts until it is completed, also without heartbeats.
+    fn is_held(&self) -> bool {
+        let keeps = matches!(self.observation.hook, DrainHook::Present { default_result: DrainResult::Abandon, .. });
+        keeps && self.observation.group.retains_abandoned
     }
 
     /// What must be known of an instance before it may be terminated; its drain then proves the rest.

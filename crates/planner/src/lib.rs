@@ -11,6 +11,7 @@
 mod capacity;
 mod check;
 mod drain;
+mod hook;
 pub mod observation;
 pub mod plan;
 pub mod policy;
@@ -20,6 +21,7 @@ mod time;
 pub use capacity::{Counts, count_pool, plan_capacity};
 pub use check::{Violation, check_plan};
 pub use drain::plan_drain;
+pub use hook::{DrainHook, why_unheld};
 pub use observation::{
     Command, CommandOutcome, Ec2State, Group, HealthStatus, Instance, InstanceId, InstanceReport, JibriProcess,
     JibriStatus, LifecycleState, Observation, Recorded, RecordedState, Signal, Target,

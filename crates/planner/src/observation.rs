@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::Timestamp;
+use crate::{DrainHook, Timestamp};
 
 /// An EC2 instance id, which is also the Jibri's nickname in Jicofo's brewery.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +33,8 @@ pub struct Observation {
     pub now: Timestamp,
     /// The sizes of the Auto Scaling group.
     pub group: Group,
+    /// The group's terminating hook.
+    pub hook: DrainHook,
     /// The group's instances, each once, terminating ones included.
     pub instances: Vec<Instance>,
     /// Whether what Jicofo says can be acted on.

@@ -6,6 +6,7 @@ use crate::{
     Action, CommandOutcome, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus, LifecycleState, Observation,
     Plan, Policy, Recorded, RecordedState, Signal,
     capacity::{Counts, LaunchProgress, count_pool, launch_progress},
+    hook::{impatience, why_unheld},
     time::Spoken,
 };
 
@@ -17,15 +18,21 @@ const TICK_SECONDS: u64 = 60;
 /// Plans transitions of the state tags, repairs and scale-in, in this order; terminations are capped together.
 ///
 /// A victim of scale-in has been idle in the fleet's reading and in its tag for long enough, and has said so
-/// itself within `check_validity_seconds`. Nothing is terminated while the signal is lost.
+/// itself within `check_validity_seconds`. Nothing is terminated while the signal is lost, nor while no hook is known to
+/// hold what is terminated.
 pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
     let mut plan = Plan::default();
     note_states(policy, observation, &mut plan);
     protect_again(observation, &mut plan);
     report_strangers(observation, &mut plan);
+    let unheld = why_unheld(observation.hook, &observation.group);
+    plan.problems.extend(unheld.clone().or_else(|| impatience(policy, observation.hook)));
     if let Signal::Lost { why, .. } = &observation.signal {
         plan.waits.push(format!("a signal from Jicofo, before anything is terminated: {why}"));
         ask_missing(policy, observation, &mut plan);
+        return plan;
+    }
+    if unheld.is_some() {
         return plan;
     }
     let counts = count_pool(policy, observation);

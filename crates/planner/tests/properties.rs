@@ -87,12 +87,21 @@ fn instances() -> impl Strategy<Value = Instance> {
     })
 }
 
+fn hooks() -> impl Strategy<Value = DrainHook> {
+    let results = prop_oneof![7 => Just(DrainResult::Abandon), 1 => Just(DrainResult::Continue)];
+    let present = (results, 30u64..=7200).prop_map(|(default_result, heartbeat_timeout_seconds)| DrainHook::Present {
+        default_result,
+        heartbeat_timeout_seconds,
+    });
+    prop_oneof![8 => present, 1 => Just(DrainHook::Missing), 1 => Just(DrainHook::Unknown)]
+}
+
 fn observations() -> impl Strategy<Value = Observation> {
     let signals = prop_oneof![4 => Just(Signal::Fresh), 1 => (0u64..120).prop_map(lost)];
     let sizes = (0u32..10, 0u32..20, 0u32..30);
     let strangers = proptest::collection::vec("(i-|jibri-)[0-9]", 0..3);
-    (proptest::collection::vec(instances(), 0..24), signals, sizes, (0u32..12, 0u32..6), strangers).prop_map(
-        |(mut instances, signal, (min_size, range, desired), (spare, more), strangers)| {
+    (proptest::collection::vec(instances(), 0..24), signals, sizes, (0u32..12, 0u32..6), strangers, hooks()).prop_map(
+        |(mut instances, signal, (min_size, range, desired), (spare, more), strangers, hook)| {
             for (number, instance) in instances.iter_mut().enumerate() {
                 instance.id = InstanceId::new(format!("i-{number:03}"));
             }
@@ -100,7 +109,7 @@ fn observations() -> impl Strategy<Value = Observation> {
             let desired_capacity = desired.clamp(min_size, max_size);
             let group = Group { min_size, max_size, desired_capacity, retains_abandoned: desired % 4 != 0 };
             let target = Target { spare, hold: spare + more, hold_soon: spare + more, source: "a test".into() };
-            Observation { now: NOW, group, instances, signal, strangers, target }
+            Observation { now: NOW, group, hook, instances, signal, strangers, target }
         },
     )
 }
@@ -146,6 +155,16 @@ proptest! {
         for plan in PLANNERS {
             let plan = plan(&policy, &observation);
             prop_assert_eq!(check_plan(&policy, &observation, &plan), Ok(()), "{}", plan);
+        }
+    }
+
+    #[test]
+    fn nobody_is_terminated_whom_no_hook_is_known_to_hold(policy in policies(), observation in observations()) {
+        for hook in [DrainHook::Missing, DrainHook::Unknown] {
+            let observation = Observation { hook, ..observation.clone() };
+            let plan = plan_scale_in(&policy, &observation);
+            prop_assert_eq!(terminated(&plan), [""; 0], "{}", plan);
+            prop_assert!(plan.problems.iter().any(|problem| problem.contains("nothing is terminated")), "{}", plan);
         }
     }
 

@@ -146,6 +146,60 @@ fn without_a_signal_nothing_is_terminated() {
     assert!(terminated(&plan(&observation)).is_empty());
 }
 
+/// Two to replace and one too many, one without protection, and one whose tag is not written yet; under this hook.
+fn much_to_do(hook: DrainHook) -> Observation {
+    let bare = Instance { protected: false, ..confirmed("i-2", 40) };
+    let fresh = Instance { recorded: None, ..idle("i-5", 0) };
+    let mut observation = pool(vec![confirmed("i-1", 30), bare, confirmed("i-3", 50), booting("i-4", 60), fresh]);
+    observation.target = Target { hold: 3, ..observation.target };
+    observation.hook = hook;
+    observation
+}
+
+#[test]
+fn nobody_goes_and_nobody_is_replaced_unless_a_hook_is_known_to_hold_it_without_heartbeats_too() {
+    let continues = DrainHook::Present { default_result: DrainResult::Continue, heartbeat_timeout_seconds: 7200 };
+    for (hook, retains_abandoned, words) in [
+        (DrainHook::Missing, true, "no terminating hook of the name in LIFECYCLE_HOOK"),
+        (DrainHook::Unknown, true, "not known whether"),
+        (continues, true, "default result CONTINUE"),
+        (HOLDS, false, "TerminateHookAbandon: retain"),
+    ] {
+        let mut observation = much_to_do(HOLDS);
+        let held = plan(&observation);
+        assert_eq!(terminated(&held), ["i-4", "i-3"]);
+        assert!(held.problems.is_empty(), "{held}");
+
+        observation.hook = hook;
+        observation.group.retains_abandoned = retains_abandoned;
+        let unheld = plan(&observation);
+        // What ends nothing goes on.
+        assert!(matches!(actions(&unheld)[..], [Action::TagState { .. }, Action::Protect { .. }]), "{unheld}");
+        assert!(unheld.problems[0].contains("nothing is terminated") && unheld.problems[0].contains(words), "{unheld}");
+        assert_eq!(unheld.problems.len(), 1, "{unheld}");
+
+        let violations = check_plan(&Policy::default(), &observation, &held).expect_err("both would end undrained");
+        assert_eq!(violations.len(), 2, "{violations:?}");
+        assert!(violations.iter().all(|violation| violation.invariant.contains("a hook holds")), "{violations:?}");
+    }
+}
+
+#[test]
+fn a_hook_that_ends_a_drain_too_early_is_reported_and_holds_all_the_same() {
+    let lasts = |heartbeat_timeout_seconds, drain_limit_seconds| {
+        let hook = DrainHook::Present { default_result: DrainResult::Abandon, heartbeat_timeout_seconds };
+        let policy = Policy { drain_limit_seconds, ..Policy::default() };
+        let plan = plan_scale_in(&policy, &much_to_do(hook));
+        assert_eq!(terminated(&plan), ["i-4", "i-3"]);
+        plan.problems
+    };
+    assert_eq!(lasts(1656, 46 * 3600), [""; 0]);
+    assert!(lasts(1655, 46 * 3600)[0].contains("must be 1656 s or more"));
+    // A heartbeat may be late, however short a drain may be.
+    assert_eq!(lasts(120, 600), [""; 0]);
+    assert!(lasts(119, 600)[0].contains("must be 120 s or more"));
+}
+
 #[test]
 fn a_launch_that_never_registered_is_replaced_where_one_is_still_missing() {
     let mut observation = pool(vec![idle("i-1", 1), overdue("i-2", 11)]);

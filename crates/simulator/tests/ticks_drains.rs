@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use simulator::{
-    run::Runner,
+    run::{InvocationFaults, Runner},
     world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, MissingData, Statistic, World, WorldConfig},
 };
 
@@ -64,9 +64,23 @@ fn a_long_recording_outlasts_many_heartbeat_time_outs_and_then_its_instance_ends
 
 #[test]
 fn a_drain_holds_a_hook_that_lasts_two_minutes() {
-    let mut runner = recording_for(90 * MINUTE, |config| config.hook = hook(120, true), &[]);
+    let mut runner = recording_for(90 * MINUTE, |config| config.hook = hook(120, false), &[]);
     runner.world().cause(Incident::TerminateBusyByHand);
     go_on(&mut runner, 3 * HOUR);
+    assert_at_rest(&runner, 2);
+    assert!(uploaded_at(&runner.world()).is_some());
+}
+
+/// Neither a schedule nor an event arrives, as when functions and AWS do not reach each other.
+#[test]
+fn more_than_an_hour_without_a_heartbeat_retains_no_drain() {
+    let mut runner = recording_for(4 * HOUR, |_| (), &[]);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 5 * MINUTE);
+    runner.set_faults(InvocationFaults { dropped: 1.0, ..InvocationFaults::default() });
+    go_on(&mut runner, HOUR + 45 * MINUTE);
+    runner.set_faults(InvocationFaults::default());
+    go_on(&mut runner, 5 * HOUR);
     assert_at_rest(&runner, 2);
     assert!(uploaded_at(&runner.world()).is_some());
 }
@@ -121,6 +135,36 @@ fn while_ssm_is_offline_nobody_is_scaled_in_and_every_drain_is_kept() {
     assert_eq!(member(&mut runner.world(), &draining).unwrap().lifecycle_state, "Terminating:Wait");
     go_on(&mut runner, HOUR);
     assert_at_rest(&runner, 2);
+}
+
+#[test]
+fn while_the_hook_is_deleted_nobody_is_scaled_in_and_then_scale_in_goes_on() {
+    let mut runner =
+        recording_for(20 * MINUTE, |config| config.desired_capacity = 6, &[("IDLE_COUNT_THRESHOLD", "15")]);
+    runner.world().cause(Incident::HookDeleted);
+    go_on(&mut runner, 2 * HOUR);
+    assert_eq!((terminations(&runner), runner.world().snapshot().available), (0, 6));
+    let complaints = complaints(&runner);
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert!(complaints[0].contains("no terminating hook of the name in LIFECYCLE_HOOK"), "{complaints:?}");
+
+    runner.world().cause(Incident::HookRestored);
+    go_on(&mut runner, HOUR);
+    assert_at_rest(&runner, 2);
+}
+
+#[test]
+fn a_hook_or_a_group_that_would_end_an_instance_without_heartbeats_ends_no_idle_one() {
+    type Change = fn(&mut WorldConfig);
+    let changes: [Change; 2] = [|config| config.hook = hook(7200, true), |config| config.retain_abandoned = false];
+    for change in changes {
+        let mut config = group_of(6);
+        change(&mut config);
+        let mut runner = at_work(config, &[]);
+        go_on(&mut runner, HOUR);
+        assert_eq!(terminations(&runner), 0);
+        assert!(complaints(&runner)[0].contains("when its heartbeats stop"), "{:?}", complaints(&runner));
+    }
 }
 
 #[test]

@@ -58,6 +58,47 @@ fn without_a_hook_nothing_waits() {
 }
 
 #[test]
+fn the_hook_is_described_by_name_and_among_all_with_its_longest_wait() {
+    let mut config = group_of(0);
+    config.hook = hook(600, true);
+    let mut world = begin(config);
+    for names in [vec![], vec![HOOK.to_owned()], vec!["other".to_owned(), HOOK.to_owned()]] {
+        let hooks = world.describe_lifecycle_hooks(GROUP, &names).unwrap();
+        assert_eq!((hooks.len(), hooks[0].name.as_str()), (1, HOOK));
+        assert_eq!(hooks[0].transition, "autoscaling:EC2_INSTANCE_TERMINATING");
+        assert_eq!((hooks[0].heartbeat_timeout_seconds, hooks[0].global_timeout_seconds), (600, 60_000));
+        assert_eq!(hooks[0].default_result, "CONTINUE");
+    }
+    assert!(world.describe_lifecycle_hooks(GROUP, &["other".to_owned()]).unwrap().is_empty());
+    assert_eq!(world.describe_lifecycle_hooks("other", &[]).unwrap_err().code, "ValidationError");
+
+    let mut world = begin(group_of(0));
+    let hooks = world.describe_lifecycle_hooks(GROUP, &[]).unwrap();
+    assert_eq!((hooks[0].global_timeout_seconds, hooks[0].default_result), (48 * 3600, "ABANDON"));
+}
+
+#[test]
+fn a_hook_that_is_deleted_lets_go_what_it_holds_and_holds_nothing_until_it_is_restored() {
+    let (mut world, held) = draining(group_of(3));
+    world.cause(Incident::HookRestored);
+    assert_eq!(states(&mut world)[0], "Terminating:Wait", "it was there already");
+    world.cause(Incident::HookDeleted);
+    assert!(world.describe_lifecycle_hooks(GROUP, &[]).unwrap().is_empty());
+    assert_eq!(member(&mut world, &held).unwrap().lifecycle_state, "Terminating:Proceed");
+    let id = ids(&mut world).remove(1);
+    terminate(&mut world, &id, true).unwrap();
+    wait(&mut world, MINUTE);
+    assert!(machine_ended(&world, &held) && machine_ended(&world, &id));
+
+    world.cause(Incident::HookDeleted);
+    world.cause(Incident::HookRestored);
+    let id = ids(&mut world).remove(0);
+    terminate(&mut world, &id, true).unwrap();
+    wait(&mut world, MINUTE);
+    assert_eq!(states(&mut world), ["Terminating:Wait"]);
+}
+
+#[test]
 fn a_heartbeat_begins_the_time_out_anew() {
     let mut config = group_of(1);
     config.hook = hook(600, true);

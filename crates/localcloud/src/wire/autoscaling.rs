@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Operations.html>
 
-use simulator::world::{ActivityView, AwsError, GroupInstanceView, GroupView};
+use simulator::world::{ActivityView, AwsError, GroupInstanceView, GroupView, HookView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
@@ -23,6 +23,7 @@ pub(crate) fn perform(
 ) -> Result<Option<String>, AwsError> {
     let result = match action {
         "DescribeAutoScalingGroups" => describe_auto_scaling_groups(operation, parameters),
+        "DescribeLifecycleHooks" => describe_lifecycle_hooks(operation, parameters),
         "DescribeScalingActivities" => describe_scaling_activities(operation, parameters),
         "SetDesiredCapacity" => return set_desired_capacity(operation, parameters).map(|()| None),
         "TerminateInstanceInAutoScalingGroup" => terminate_instance(operation, parameters),
@@ -49,6 +50,16 @@ fn describe_auto_scaling_groups(operation: &mut Operation, parameters: &Paramete
     Ok(Xml::build(|xml| {
         xml.list("AutoScalingGroups", "member", &page.items, write_group);
         write_next_token(xml, page.next_token.as_deref());
+    }))
+}
+
+fn describe_lifecycle_hooks(operation: &mut Operation, parameters: &Parameters) -> Result<String, AwsError> {
+    let group = required(parameters, "AutoScalingGroupName")?;
+    operation.on(Resource::any());
+    let names = parameters.list("LifecycleHookNames.member.");
+    let hooks = operation.world.describe_lifecycle_hooks(group, &names)?;
+    Ok(Xml::build(|xml| {
+        xml.list("LifecycleHooks", "member", &hooks, |xml, hook| write_hook(xml, group, hook));
     }))
 }
 
@@ -166,6 +177,15 @@ fn write_instance(xml: &mut Xml, instance: &GroupInstanceView) {
     xml.element("LaunchTemplate", |xml| {
         write_launch_template(xml, instance.launch_template_version);
     });
+}
+
+fn write_hook(xml: &mut Xml, group: &str, hook: &HookView) {
+    xml.text("LifecycleHookName", &hook.name);
+    xml.text("AutoScalingGroupName", group);
+    xml.text("LifecycleTransition", hook.transition);
+    xml.text("HeartbeatTimeout", hook.heartbeat_timeout_seconds);
+    xml.text("GlobalTimeout", hook.global_timeout_seconds);
+    xml.text("DefaultResult", hook.default_result);
 }
 
 fn write_launch_template(xml: &mut Xml, version: u32) {

@@ -5,6 +5,10 @@ use planner::*;
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000);
 
+/// The template's hook.
+pub(crate) const HOLDS: DrainHook =
+    DrainHook::Present { default_result: DrainResult::Abandon, heartbeat_timeout_seconds: 7200 };
+
 pub(crate) fn minutes_ago(minutes: u64) -> Timestamp {
     NOW.minus_seconds(minutes * 60)
 }
@@ -75,6 +79,7 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
             desired_capacity: u32::try_from(active).expect("a small pool"),
             retains_abandoned: true,
         },
+        hook: HOLDS,
         instances,
         signal: Signal::Fresh,
         strangers: vec![],

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use forecast::{Forecast as Targets, Input, Minute, SLOT_SECONDS, State};
 use planner::{
-    Action, Command, CommandOutcome, Ec2State, Group, HealthStatus, Instance, InstanceId, InstanceReport, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Recorded, Signal, Target, Timestamp, plan_capacity, plan_scale_in,
+    Action, Command, CommandOutcome, DrainHook, DrainResult, Ec2State, Group, HealthStatus, Instance, InstanceId,
+    InstanceReport, JibriProcess, JibriStatus, LifecycleState, Observation, Recorded, Signal, Target, Timestamp,
+    plan_capacity, plan_scale_in,
 };
 
 use super::pool::{Policy, Pool};
@@ -171,6 +172,7 @@ impl Forecast {
         Observation {
             now: Timestamp(pool.now()),
             group: Group { min_size: 0, max_size: MAXIMUM, desired_capacity, retains_abandoned: true },
+            hook: DrainHook::Present { default_result: DrainResult::Abandon, heartbeat_timeout_seconds: 7200 },
             instances,
             signal: Signal::Fresh,
             strangers: Vec::new(),

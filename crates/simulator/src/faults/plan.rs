@@ -173,6 +173,11 @@ impl Plan {
                     let function = Function::EVERY_MINUTE[usize::try_from(rng.below(3)).unwrap_or(0)];
                     Strike::Skip(function, pause_ms)
                 }
+                FaultKind::HookDeleted => {
+                    let back = at + for_up_to(HOUR_MS);
+                    self.strikes.push((back, kind, Strike::World(Incident::HookRestored)));
+                    Strike::World(Incident::HookDeleted)
+                }
                 FaultKind::MaximumLowered => {
                     let back = Strike::World(Incident::MaxSizeByHand { to: 60 });
                     self.strikes.push((at + for_up_to(2 * HOUR_MS), kind, back));

@@ -64,6 +64,24 @@ pub struct GroupInstanceView {
     pub launch_template_version: u32,
 }
 
+/// `LifecycleTransition` of a terminating hook.
+pub const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+
+/// One of `DescribeLifecycleHooks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookView {
+    /// `LifecycleHookName`.
+    pub name: String,
+    /// `LifecycleTransition`.
+    pub transition: &'static str,
+    /// `HeartbeatTimeout`, in seconds.
+    pub heartbeat_timeout_seconds: u32,
+    /// `GlobalTimeout`, in seconds: the longest wait, heartbeats or not.
+    pub global_timeout_seconds: u32,
+    /// `DefaultResult`: `CONTINUE` or `ABANDON`.
+    pub default_result: &'static str,
+}
+
 /// One of `DescribeInstances`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ec2InstanceView {

@@ -205,6 +205,10 @@ pub enum Incident {
     },
     /// A person takes the protection off every instance.
     RemoveProtection,
+    /// A person deletes the group's hook.
+    HookDeleted,
+    /// The hook is there again, as it was.
+    HookRestored,
     /// A person lowers the desired capacity.
     LowerDesiredByHand {
         /// To this.

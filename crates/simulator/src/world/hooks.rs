@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html>
 
 use super::{
-    AwsError, Due, Happening, LifecycleEvent, Milliseconds, World, error,
+    AwsError, Due, Happening, HookConfig, HookView, LifecycleEvent, Milliseconds, TERMINATING, World, error,
     machine::{Activity, HookWait, Lifecycle, Machine},
 };
 
@@ -17,7 +17,53 @@ const HEALTH_CHECK_MS: Milliseconds = 60_000;
 /// For how long EC2 still lists a terminated instance, in milliseconds.
 const LINGER_MS: Milliseconds = 3_600_000;
 
+impl HookConfig {
+    fn timeout_ms(&self) -> Milliseconds {
+        Milliseconds::from(self.heartbeat_timeout_seconds) * 1000
+    }
+
+    fn longest_wait_ms(&self) -> Milliseconds {
+        LONGEST_WAIT_MS.min(self.timeout_ms() * 100)
+    }
+
+    fn default_result(&self) -> &'static str {
+        if self.default_continues { "CONTINUE" } else { "ABANDON" }
+    }
+}
+
 impl World {
+    /// `DescribeLifecycleHooks` of the group, or those of these names.
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeLifecycleHooks.html>
+    ///
+    /// # Errors
+    /// `ValidationError` when the group is not there.
+    pub fn describe_lifecycle_hooks(&mut self, group: &str, names: &[String]) -> Result<Vec<HookView>, AwsError> {
+        self.throttle("Throttling")?;
+        self.require_group(group)?;
+        let wanted = |hook: &&HookConfig| names.is_empty() || names.contains(&hook.name);
+        let hooks = self.config.hook.iter().filter(wanted).map(|hook| HookView {
+            name: hook.name.clone(),
+            transition: TERMINATING,
+            heartbeat_timeout_seconds: hook.heartbeat_timeout_seconds,
+            global_timeout_seconds: u32::try_from(hook.longest_wait_ms() / 1000).unwrap_or(u32::MAX),
+            default_result: hook.default_result(),
+        });
+        Ok(hooks.collect())
+    }
+
+    /// A person deletes the hook. What it holds goes on to its end.
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteLifecycleHook.html>
+    pub(super) fn delete_hook(&mut self) {
+        let Some(hook) = self.config.hook.take() else { return };
+        self.pending_incidents.deleted_hook = Some(hook);
+        self.audit.hook_deleted_at = Some(self.now);
+        let held = self.machines.values().filter(|machine| machine.wait.is_some());
+        for id in held.map(|machine| machine.id.clone()).collect::<Vec<_>>() {
+            self.excuse_without_hook(&id);
+            self.end_hook(&id, "CONTINUE", "DeleteLifecycleHook");
+        }
+    }
+
     /// `RecordLifecycleActionHeartbeat`.
     ///
     /// # Errors
@@ -70,9 +116,7 @@ impl World {
         self.require_group(group)?;
         let waits = self.machines.get(instance).is_some_and(|machine| machine.wait.is_some());
         match &self.config.hook {
-            Some(known) if known.name == hook && waits => {
-                Ok(Milliseconds::from(known.heartbeat_timeout_seconds) * 1000)
-            }
+            Some(known) if known.name == hook && waits => Ok(known.timeout_ms()),
             _ => {
                 let message = format!("No active Lifecycle Action found with instance ID {instance}");
                 Err(error("ValidationError", message))
@@ -96,13 +140,13 @@ impl World {
             self.excuse_without_hook(id);
             return self.proceed(id);
         };
-        let timeout_ms = Milliseconds::from(hook.heartbeat_timeout_seconds) * 1000;
+        let timeout_ms = hook.timeout_ms();
         let now = self.now;
         let Some(machine) = self.machines.get_mut(id) else {
             return;
         };
         machine.lifecycle = Lifecycle::TerminatingWait;
-        let limit = now + LONGEST_WAIT_MS.min(timeout_ms * 100);
+        let limit = now + hook.longest_wait_ms();
         machine.wait = Some(HookWait { began_at: now, deadline: now + timeout_ms, limit });
         self.tally.drains += 1;
         self.schedule(now + timeout_ms, Due::HookTimesOut(id.to_owned()));
@@ -112,7 +156,7 @@ impl World {
             group: self.config.group_name.clone(),
             hook: hook.name,
             instance: id.to_owned(),
-            transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+            transition: TERMINATING,
         });
         self.note(Happening::HookWaits { instance: id.to_owned() });
     }
@@ -120,9 +164,9 @@ impl World {
     pub(super) fn time_out_hook(&mut self, id: &str) {
         let wait = self.machines.get(id).and_then(|machine| machine.wait.as_ref());
         if wait.is_some_and(|wait| self.now >= wait.deadline) {
-            let continues = self.config.hook.as_ref().is_some_and(|hook| hook.default_continues);
+            let result = self.config.hook.as_ref().map_or("ABANDON", HookConfig::default_result);
             self.audit_time_out(id);
-            self.end_hook(id, if continues { "CONTINUE" } else { "ABANDON" }, "time-out");
+            self.end_hook(id, result, "time-out");
         }
     }
 

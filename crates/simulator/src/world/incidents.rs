@@ -1,7 +1,7 @@
 //! What goes wrong on purpose.
 
 use super::{
-    Due, FaultRates, Happening, Incident, Milliseconds, World,
+    Due, FaultRates, Happening, HookConfig, Incident, Milliseconds, World,
     jibri::FOR_EVER,
     machine::{Activity, Lifecycle, Machine},
 };
@@ -21,6 +21,7 @@ pub(super) struct PendingIncidents {
     lost_commands: u32,
     failed_commands: u32,
     empty_answers: u32,
+    pub(super) deleted_hook: Option<HookConfig>,
     pub(super) no_capacity_until: Milliseconds,
     pub(super) ssm_offline_until: Milliseconds,
 }
@@ -150,17 +151,25 @@ impl World {
             Incident::InstancesStale { for_ms } => self.freeze_instances(for_ms),
             Incident::JicofoStale { for_ms } => self.freeze_jicofo(for_ms),
             Incident::OneJicofoAway { for_ms, how } => self.jicofo.last_away = Some((self.now + for_ms, how)),
+            Incident::HookDeleted => self.delete_hook(),
+            Incident::HookRestored => self.restore_hook(),
         }
     }
 
     /// Whatever goes wrong for a while ends now. What has happened to single instances stays.
     pub fn end_incidents(&mut self) {
+        self.restore_hook();
         self.pending_incidents = PendingIncidents::default();
         self.jicofo.last_away = None;
         if let Some((until, _)) = &mut self.jicofo.away {
             *until = self.now;
         }
         self.jicofo_comes_back();
+    }
+
+    fn restore_hook(&mut self) {
+        let hook = self.pending_incidents.deleted_hook.take();
+        self.config.hook = hook.or(self.config.hook.take());
     }
 
     /// Changes how often what goes wrong, from now on.

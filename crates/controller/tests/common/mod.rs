@@ -1,0 +1,208 @@
+//! A cloud of one group with one instance that is told what to answer, and keeps what it was asked to change.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::cell::RefCell;
+
+use controller::{Ports, Settings, TickError, ports::*, tags};
+use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
+
+pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000);
+pub(crate) const HOOK: HookDescription =
+    HookDescription { terminating: true, default_result: DrainResult::Abandon, heartbeat_timeout_seconds: 7200 };
+
+pub(crate) fn id() -> InstanceId {
+    InstanceId::new("i-1")
+}
+
+pub(crate) fn refused<T>(operation: &str) -> Result<T, CallError> {
+    Err(CallError { operation: operation.into(), kind: CallErrorKind::Other, message: "AccessDenied".into() })
+}
+
+/// One group of one instance, and everything that was asked to be changed.
+pub(crate) struct Cloud {
+    /// Answered in turn; the last one again and again.
+    pub(crate) groups: RefCell<Vec<GroupDescription>>,
+    /// Likewise.
+    pub(crate) hooks: RefCell<Vec<Result<Option<HookDescription>, CallError>>>,
+    pub(crate) descriptions: Option<Vec<InstanceDescription>>,
+    pub(crate) commands: Option<Vec<SentCommand>>,
+    pub(crate) jicofo: Option<JicofoReading>,
+    pub(crate) refuses: &'static str,
+    pub(crate) done: RefCell<Vec<String>>,
+}
+
+impl Cloud {
+    pub(crate) fn new(lifecycle: LifecycleState, tagged: &[(&str, String)]) -> Cloud {
+        Cloud {
+            groups: RefCell::new(vec![group(lifecycle, 3)]),
+            hooks: RefCell::new(vec![Ok(Some(HOOK))]),
+            descriptions: Some(vec![InstanceDescription {
+                id: id(),
+                state: Ec2State::Exists,
+                launched_at: NOW.minus_seconds(7200),
+                tags: tagged.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+            }]),
+            commands: Some(vec![]),
+            jicofo: Some(JicofoReading::default()),
+            refuses: "nothing",
+            done: RefCell::new(Vec::new()),
+        }
+    }
+
+    fn act(&self, what: String) -> Result<(), CallError> {
+        if what.starts_with(self.refuses) {
+            return refused(&what);
+        }
+        self.done.borrow_mut().push(what);
+        Ok(())
+    }
+
+    pub(crate) fn done(&self) -> Vec<String> {
+        self.done.borrow().clone()
+    }
+}
+
+pub(crate) fn next<T: Clone>(answers: &mut Vec<T>) -> T {
+    if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() }
+}
+
+pub(crate) fn group(lifecycle: LifecycleState, desired_capacity: u32) -> GroupDescription {
+    GroupDescription {
+        sizes: Group { min_size: 0, max_size: 10, desired_capacity, retains_abandoned: true },
+        members: vec![GroupMember { id: id(), zone: "a".into(), lifecycle, protected: true, outdated: false }],
+    }
+}
+
+impl CloudReader for &Cloud {
+    async fn describe_group(&self) -> Result<GroupDescription, CallError> {
+        Ok(next(&mut self.groups.borrow_mut()))
+    }
+
+    async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
+        next(&mut self.hooks.borrow_mut())
+    }
+
+    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
+        self.descriptions.clone().map_or_else(|| refused("ec2:DescribeInstances"), Ok)
+    }
+
+    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
+        Ok(vec!["no capacity".into()])
+    }
+
+    async fn list_commands(&self, _: Document, _: Timestamp) -> Result<Vec<SentCommand>, CallError> {
+        self.commands.clone().map_or_else(|| refused("ssm:ListCommandInvocations"), Ok)
+    }
+
+    async fn fetch_forecast(&self) -> Result<String, CallError> {
+        refused("ssm:GetParameter")
+    }
+
+    async fn fetch_planned(&self) -> Result<String, CallError> {
+        refused("ssm:GetParameter")
+    }
+
+    async fn fetch_history(&self, _: Timestamp, _: Timestamp) -> Result<History, CallError> {
+        refused("cloudwatch:GetMetricData")
+    }
+}
+
+impl CloudWriter for &Cloud {
+    async fn set_desired_capacity(&self, desired: u32) -> Result<(), CallError> {
+        self.act(format!("desired {desired}"))
+    }
+
+    async fn terminate(&self, instance: &InstanceId, decrement: bool) -> Result<(), CallError> {
+        self.act(format!("terminate {instance} {decrement}"))
+    }
+
+    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+        self.act(format!("protect {}", instances.len()))
+    }
+
+    async fn record_heartbeat(&self, instance: &InstanceId) -> Result<(), CallError> {
+        self.act(format!("heartbeat {instance}"))
+    }
+
+    async fn complete_lifecycle_action(&self, instance: &InstanceId, result: DrainResult) -> Result<(), CallError> {
+        self.act(format!("complete {instance} {result:?}"))
+    }
+
+    async fn tag(&self, instances: &[InstanceId], key: &str, _: &str) -> Result<(), CallError> {
+        self.act(format!("tag {} {key}", instances.len()))
+    }
+
+    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
+        self.act(format!("send {document:?} {}", instances.len()))
+    }
+
+    async fn put_forecast(&self, _: &str) -> Result<(), CallError> {
+        self.act("forecast".into())
+    }
+
+    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
+        let lost = metrics.iter().any(|metric| metric.name == "SignalLost" && metric.value > 0.0);
+        let available = metrics.iter().any(|metric| metric.name == "AvailableJibris");
+        if metrics.iter().any(|metric| metric.name == "DrainsUnderWay") {
+            let values = metrics.iter().map(|metric| format!(" {}={}", metric.name, metric.value));
+            return self.act(format!("metrics{}", values.collect::<String>()));
+        }
+        self.act(format!("metrics lost={lost} available={available}"))
+    }
+}
+
+impl JicofoReader for &Cloud {
+    async fn fetch_jicofos(&self) -> Vec<Result<JicofoReading, CallError>> {
+        vec![self.jicofo.clone().map_or_else(|| refused("GET /stats"), Ok)]
+    }
+}
+
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    async fn sleep_until(&self, _: Timestamp) {}
+}
+
+pub(crate) fn settings(more: &[(&str, &str)]) -> Settings {
+    let required = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://jicofo:8888")];
+    let all = required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::from_variables(&all.collect()).expect("settings")
+}
+
+pub(crate) fn ports(cloud: &Cloud) -> Ports<&Cloud, &Cloud, &Cloud, Still> {
+    Ports { reader: cloud, writer: Some(cloud), jicofo: cloud, clock: Still }
+}
+
+/// Nothing here waits: every future is ready at once.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("it waits"),
+    }
+}
+
+pub(crate) fn complaint(result: Result<(), TickError>) -> String {
+    result.expect_err("an error").to_string()
+}
+
+pub(crate) fn idle_for_an_hour() -> Cloud {
+    let hour_ago = tags::format_moment(NOW.minus_seconds(3600));
+    let tagged = [(tags::STATE, format!("idle {hour_ago}")), (tags::REGISTERED_AT, hour_ago)];
+    let mut cloud = Cloud::new(LifecycleState::InService, &tagged);
+    let jibri = JicofoJibri { nickname: "i-1".into(), healthy: true, busy: false, last_selected_at: None };
+    cloud.jicofo = Some(JicofoReading { stats: JicofoStats::default(), jibris: vec![jibri] });
+    let report = r#"{"process":"running","busy_status":"IDLE","health_status":"HEALTHY","recordings_pending":0,"recordings_failed":0}"#;
+    let status = CommandStatus::Success(report.into());
+    cloud.commands = Some(vec![SentCommand { instance: id(), sent_at: NOW.minus_seconds(60), status }]);
+    cloud
+}
+
+/// Everybody may go: nobody is wanted. No setting allows it; here it makes one Jibri enough.
+pub(crate) fn wants_nobody() -> Settings {
+    Settings { jibris_threshold: 0, ..settings(&[]) }
+}

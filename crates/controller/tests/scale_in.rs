@@ -1,0 +1,115 @@
+//! What scale-in still does, and does not, when something fails or has changed.
+
+mod common;
+
+use std::cell::RefCell;
+
+use common::*;
+use controller::{TickError, ports::*, scale_in};
+use planner::{DrainResult, Group, InstanceId, LifecycleState};
+
+#[test]
+fn a_victim_that_agrees_goes() {
+    let cloud = idle_for_an_hour();
+    cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
+    now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
+    assert_eq!(cloud.done(), ["terminate i-1 true"]);
+}
+
+#[test]
+fn a_victim_that_has_left_meanwhile_is_not_terminated_again() {
+    let cloud = idle_for_an_hour();
+    cloud.groups.replace(vec![group(LifecycleState::InService, 1), group(LifecycleState::TerminatingWait, 0)]);
+    now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
+    assert!(cloud.done().is_empty());
+}
+
+#[test]
+fn without_the_list_of_checks_nobody_goes() {
+    let mut cloud = idle_for_an_hour();
+    cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
+    cloud.commands = None;
+    let error = complaint(now(scale_in::run(&wants_nobody(), &ports(&cloud))));
+    assert!(error.contains("ssm:ListCommandInvocations"), "{error}");
+    assert_eq!(cloud.done(), ["send Check 1"]);
+}
+
+/// What becomes of a victim that agrees, when the hook is read so by the tick, and so at the last moment.
+fn with_hooks(hooks: Vec<Result<Option<HookDescription>, CallError>>) -> (Cloud, Result<(), TickError>) {
+    let mut cloud = idle_for_an_hour();
+    cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
+    cloud.hooks = RefCell::new(hooks);
+    let result = now(scale_in::run(&wants_nobody(), &ports(&cloud)));
+    (cloud, result)
+}
+
+#[test]
+fn nobody_goes_whom_no_hook_would_hold_and_the_error_says_why() {
+    let launching = HookDescription { terminating: false, ..HOOK };
+    let continues = HookDescription { default_result: DrainResult::Continue, ..HOOK };
+    for (hook, words) in [
+        (
+            refused("autoscaling:DescribeLifecycleHooks"),
+            "autoscaling:DescribeLifecycleHooks: AccessDenied; nothing is terminated",
+        ),
+        (Ok(None), "no terminating hook of the name in LIFECYCLE_HOOK"),
+        (Ok(Some(launching)), "no terminating hook of the name in LIFECYCLE_HOOK"),
+        (Ok(Some(continues)), "default result CONTINUE"),
+    ] {
+        let (cloud, result) = with_hooks(vec![hook]);
+        let error = complaint(result);
+        assert!(error.contains(words) && error.contains("nothing is terminated"), "{error}");
+        assert!(cloud.done().is_empty(), "{:?}", cloud.done());
+    }
+}
+
+#[test]
+fn a_hook_that_is_gone_at_the_last_moment_holds_nobody() {
+    for (hook, words) in [
+        (refused("autoscaling:DescribeLifecycleHooks"), "AccessDenied"),
+        (Ok(None), "no terminating hook of the name in LIFECYCLE_HOOK"),
+    ] {
+        let (cloud, result) = with_hooks(vec![Ok(Some(HOOK)), hook]);
+        assert!(complaint(result).contains(words));
+        assert!(cloud.done().is_empty(), "{:?}", cloud.done());
+    }
+}
+
+#[test]
+fn a_hook_that_is_gone_after_the_first_termination_holds_no_second() {
+    let (cloud, second) = (idle_for_an_hour(), InstanceId::new("i-2"));
+    let mut group = group(LifecycleState::InService, 2);
+    group.members.push(GroupMember { id: second.clone(), ..group.members[0].clone() });
+    let Cloud { mut descriptions, mut commands, mut jicofo, .. } = cloud;
+    let (described, sent) = (descriptions.as_mut().expect("one"), commands.as_mut().expect("one"));
+    let jibris = &mut jicofo.as_mut().expect("an answer").jibris;
+    described.push(InstanceDescription { id: second.clone(), ..described[0].clone() });
+    sent.push(SentCommand { instance: second, ..sent[0].clone() });
+    jibris.push(JicofoJibri { nickname: "i-2".into(), ..jibris[0].clone() });
+    let both = ["terminate i-1 true", "terminate i-2 true"].map(str::to_owned);
+    for (hooks, done) in
+        [(vec![Ok(Some(HOOK))], both.to_vec()), (vec![Ok(Some(HOOK)), Ok(Some(HOOK)), Ok(None)], both[..1].to_vec())]
+    {
+        let cloud = Cloud {
+            groups: RefCell::new(vec![group.clone()]),
+            hooks: RefCell::new(hooks),
+            descriptions: descriptions.clone(),
+            commands: commands.clone(),
+            jicofo: jicofo.clone(),
+            ..idle_for_an_hour()
+        };
+        let result = now(scale_in::run(&wants_nobody(), &ports(&cloud)));
+        assert_eq!((result.is_ok(), cloud.done()), (done.len() == 2, done));
+    }
+}
+
+#[test]
+fn a_group_that_retains_nobody_any_more_at_the_last_moment_holds_nobody() {
+    let cloud = idle_for_an_hour();
+    let before = group(LifecycleState::InService, 1);
+    let after = GroupDescription { sizes: Group { retains_abandoned: false, ..before.sizes }, ..before.clone() };
+    cloud.groups.replace(vec![before, after]);
+    let error = complaint(now(scale_in::run(&wants_nobody(), &ports(&cloud))));
+    assert!(error.contains("TerminateHookAbandon: retain"), "{error}");
+    assert!(cloud.done().is_empty());
+}
