@@ -13,6 +13,7 @@ FUNCTION ?= availability
 STACK ?= jibri
 HIT_RATE ?= 0.999
 LEAD ?= 180
+SEEDS ?= 10000
 EVENT ?= events/$(FUNCTION).json
 
 help: ## List the commands
@@ -26,6 +27,7 @@ test: $(TOOLS)/instance/installed $(TOOLS)/contracts/installed $(TOOLS)/sam/inst
 	cargo build --workspace --bins
 	rm -rf target/tmp/end-to-end
 	cargo test --workspace
+	python3 tests/planted/plant.py --check
 	python3 -m unittest discover --start-directory tests/instance
 	$(SAM)/python -m unittest discover --start-directory tests/template
 	$(SAM)/python -m unittest discover --start-directory tests/permissions
@@ -57,6 +59,12 @@ simulate: ## Policies side by side on TRACE=demand.csv, or made-up demand: targe
 	cargo run --release --package simulator -- compare $(if $(TRACE),--trace $(TRACE)) \
 		--hit-rate $(HIT_RATE) --lead-seconds $(LEAD) --page target/compare/index.html
 
+faults: ## 10,000 days on which everything goes wrong, a seed each (SEEDS=…): what breaks is printed with its replay
+	cargo run --release --package simulator -- faults --seeds $(SEEDS)
+
+mutants: ## Plant each bug of tests/planted/bugs.toml, and see that the simulation of faults finds it
+	python3 tests/planted/plant.py
+
 bench: ## How long a month of the world, a comparison and one forecast take
 	cargo bench --package simulator --package forecast
 
@@ -76,4 +84,4 @@ $(TOOLS)/%/installed: tests/tools/%.txt
 	$(TOOLS)/$*/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: --requirement $<
 	touch $@
 
-.PHONY: help demo test build check embed deploy teardown simulate bench cloud watch invoke
+.PHONY: help demo test build check embed deploy teardown simulate faults mutants bench cloud watch invoke

@@ -2,7 +2,7 @@
 
     python3 tests/planted/plant.py [--seeds 1000] [--check] [NAME …]
 
-`--check` only looks whether every bug can still be planted. The exit status is 0 when every bug was found.
+`--check` only looks whether every bug can still be planted, and stands in docs/faults.md. The exit status is 0 when every bug was found.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "faults.md"
 BUGS = pathlib.Path(__file__).with_name("bugs.toml")
 COPY = ROOT / "target" / "planted" / "sources"
 BUILD = ROOT / "target" / "planted" / "build"
@@ -78,13 +79,19 @@ def main():
         parser.error(f"no bug is called {', '.join(sorted(unknown))}; there are {', '.join(b['name'] for b in bugs)}")
     for bug in bugs:
         plant(bug, lambda path: (ROOT / path).read_text())
+    page = PAGE.read_text()
+    untold = [bug["name"] for bug in bugs if f"| `{bug['name']}` | {bug['invariant']} | {bug['what']} |" not in page]
+    if untold:
+        raise ValueError(f"{PAGE.relative_to(ROOT)} has no row for {', '.join(untold)}")
     if arguments.check:
         return 0
     copy_sources()
-    if not arguments.names:
+    if arguments.names:
+        bugs = [bug for bug in bugs if bug["name"] in arguments.names]
+    else:
         bugs.insert(0, {"name": "(none)", "invariant": "-", "what": "the sources as they are", "edits": []})
     missed = 0
-    for bug in (bug for bug in bugs if not arguments.names or bug["name"] in arguments.names):
+    for bug in bugs:
         changed = plant(bug, lambda path: (COPY / path).read_text())
         before = {path: (COPY / path).read_text() for path in changed}
         for path, source in changed.items():

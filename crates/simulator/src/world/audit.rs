@@ -305,6 +305,18 @@ impl World {
         waits.map(|(machine, wait)| (machine.id.clone(), self.now - wait.began_at)).collect()
     }
 
+    /// Instances that were retained since then, although their Jibri was there to be drained.
+    pub fn needlessly_retained(&self, since: Milliseconds) -> Vec<String> {
+        let recent = self.log.iter().rev().take_while(|entry| entry.at >= since);
+        let retained = recent.filter_map(|entry| match &entry.happening {
+            Happening::Retained { instance } => self.machines.get(instance),
+            _ => None,
+        });
+        let drainable =
+            |machine: &&Machine| machine.exists() && !machine.jibri.is_busy() && machine.jibri.failing_uploads == 0;
+        retained.filter(drainable).map(|machine| machine.id.clone()).collect()
+    }
+
     /// How many of the group's machines record for ever, and so are never let go.
     pub fn busy_machines(&self) -> u32 {
         let busy = |machine: &&Machine| machine.exists() && machine.is_active() && machine.jibri.is_busy();
