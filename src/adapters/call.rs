@@ -3,7 +3,10 @@
 use std::{error::Error, fmt::Debug};
 
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
-use controller::ports::{CallError, CallErrorKind};
+use controller::{
+    ports::{CallError, CallErrorKind},
+    text::shorten_reason,
+};
 use planner::InstanceId;
 use tracing::warn;
 
@@ -28,7 +31,7 @@ where
         "" => causes(error),
         code => format!("{code}: {said}"),
     };
-    CallError { operation: operation.to_owned(), kind, message }
+    CallError { operation: operation.to_owned(), kind, message: shorten_reason(&message) }
 }
 
 /// An error with everything that has caused it, and without its `Debug`, which has the raw answer in it.

@@ -7,7 +7,10 @@ use aws_sdk_cloudwatch::{
         Dimension, Metric as MetricName, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit, StatusCode,
     },
 };
-use controller::ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit};
+use controller::{
+    ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit},
+    text::shorten,
+};
 use planner::Timestamp;
 
 use super::call::{call_error, incomplete};
@@ -76,7 +79,7 @@ pub(super) async fn fetch_history(
             let series = index.and_then(|index| all.get_mut(index)).ok_or_else(|| incomplete(OPERATION, "known Id"))?;
             if let Some(StatusCode::InternalError | StatusCode::Forbidden) = result.status_code() {
                 let said = result.messages().first().and_then(|message| message.value()).unwrap_or("no message");
-                return Err(incomplete(OPERATION, &format!("values of {:?} ({said})", result.id())));
+                return Err(incomplete(OPERATION, &format!("values of {:?} ({})", result.id(), shorten(said))));
             }
             let moments = result.timestamps().iter().map(|moment| Timestamp(moment.secs()));
             series.extend(moments.zip(result.values().iter().copied()));

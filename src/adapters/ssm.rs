@@ -10,6 +10,7 @@ use aws_sdk_ssm::{
 use controller::{
     ports::{CallError, CommandStatus, Document, SentCommand},
     tags::format_moment,
+    text::shorten_reason,
 };
 use planner::{InstanceId, Timestamp};
 
@@ -68,7 +69,7 @@ fn read_invocation(invocation: &CommandInvocation) -> Option<SentCommand> {
                 CommandStatus::InFlight
             }
             Some(Status::Success) => CommandStatus::Success(output().to_owned()),
-            _ => CommandStatus::Failed(invocation.status_details().unwrap_or("no status").to_owned()),
+            _ => CommandStatus::Failed(shorten_reason(invocation.status_details().unwrap_or("no status"))),
         },
     })
 }

@@ -10,6 +10,7 @@ use crate::{
         SentCommand,
     },
     report, tags,
+    text::shorten,
 };
 
 /// An observation, and what goes with it.
@@ -125,9 +126,10 @@ impl Heard {
         }
     }
 
+    /// Names that anybody in the brewery may have chosen, fit for a log line.
     fn strangers(&self, instances: &[Instance]) -> Vec<String> {
         let ours: std::collections::BTreeSet<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
-        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).cloned().collect()
+        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).map(shorten).collect()
     }
 
     /// Why the answers cannot be acted on. A Jicofo that has lost XMPP forgets all its Jibris at once, though
