@@ -61,7 +61,7 @@ fuzz: $(TOOLS)/$(CARGO_FUZZ)/bin/cargo-fuzz ## Look for input that breaks a pars
 		mkdir -p target/fuzz/corpus/$$target target/fuzz/artifacts/$$target; \
 		PATH=$(abspath $(TOOLS))/$(CARGO_FUZZ)/bin:$$PATH cargo fuzz run --sanitizer none --target-dir target/fuzz/build \
 			$$target target/fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(SECONDS_EACH) \
-			-timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=target/fuzz/artifacts/$$target/; \
+			-timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 -artifact_prefix=target/fuzz/artifacts/$$target/; \
 	done
 
 $(TOOLS)/$(CARGO_FUZZ)/bin/cargo-fuzz:

@@ -54,6 +54,23 @@ pub(super) fn incomplete(operation: &str, what: &str) -> CallError {
     }
 }
 
+/// More pages than the largest group, its commands, or two weeks of metrics fill.
+const MOST_PAGES: usize = 1000;
+
+/// Counts the pages of an answer: one that never ends must not fill the memory.
+#[derive(Default)]
+pub(super) struct Pages(usize);
+
+impl Pages {
+    pub(super) fn count(&mut self, operation: &str) -> Result<(), CallError> {
+        self.0 += 1;
+        match self.0 {
+            0..=MOST_PAGES => Ok(()),
+            _ => Err(incomplete(operation, &format!("end after {MOST_PAGES} pages"))),
+        }
+    }
+}
+
 /// Makes a call for every instance, for at most so many at once. AWS refuses them all when it does not know one of
 /// them: halves find that one out, so that it keeps no other from what it needs.
 ///
@@ -180,6 +197,21 @@ mod tests {
             let error = refusal(code, message);
             assert_eq!((error.kind, error.to_string()), (kind, format!("an:Operation: {code}: {message}")));
         }
+    }
+
+    #[test]
+    fn what_aws_says_is_short_and_keeps_to_its_line() {
+        let message = refusal("AccessDenied", &format!("no\n\u{1b}[31m{}", "x".repeat(100_000))).message;
+        assert!(message.starts_with("AccessDenied: no") && message.chars().count() == 500, "{message:.200}");
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+
+    #[test]
+    fn an_answer_without_end_is_an_error() {
+        let mut pages = Pages::default();
+        assert!((0..MOST_PAGES).all(|_| pages.count("an:Operation").is_ok()));
+        let error = pages.count("an:Operation").unwrap_err().to_string();
+        assert_eq!(error, "an:Operation: the answer has no end after 1000 pages");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use controller::{
 };
 use planner::Timestamp;
 
-use super::call::{call_error, incomplete};
+use super::call::{Pages, call_error, incomplete};
 
 /// `StorageResolution` in seconds: of high resolution, for the samples are ten seconds apart.
 const RESOLUTION_SECONDS: i32 = 1;
@@ -72,7 +72,9 @@ pub(super) async fn fetch_history(
         .into_paginator()
         .send();
     let mut all: [Series; HISTORY_METRICS.len()] = Default::default();
+    let mut count = Pages::default();
     while let Some(page) = pages.next().await {
+        count.count(OPERATION)?;
         let page = page.map_err(|error| call_error(OPERATION, &error))?;
         for result in page.metric_data_results() {
             let index = (0..all.len()).find(|index| result.id() == Some(query_id(*index).as_str()));
