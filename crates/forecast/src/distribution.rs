@@ -85,9 +85,14 @@ pub(crate) fn marginal_refusals(demand: &Demand) -> Vec<f64> {
     }
     let mut saved = vec![0.0; expected.len()];
     for (returned, share) in returns(ends) {
-        for (started, expected) in expected.iter().enumerate() {
-            saved[started.saturating_sub(returned)] += expected * share;
-        }
+        // As many come back as have started: the first is free.
+        let (served, others) = expected.split_at(returned.min(expected.len()));
+        served.iter().for_each(|expected| saved[0] += expected * share);
+        saved.iter_mut().zip(others).for_each(|(saved, expected)| *saved += expected * share);
+    }
+    if saved.len() == MOST_LEVELS {
+        // Whoever comes after all of these needs more than there can be: all of them are wanted.
+        saved[MOST_LEVELS - 1] += (in_slot - saved.iter().sum::<f64>()).max(0.0);
     }
     saved
 }
@@ -140,6 +145,7 @@ mod tests {
             let demand = Demand { during_lead: 1e6, in_slot: 1e4, overdispersion, ends };
             let saved = marginal_refusals(&demand);
             assert!(saved.len() == MOST_LEVELS && saved.iter().all(|saved| saved.is_finite()), "{demand:?}");
+            assert!((saved.iter().sum::<f64>() - 1e4).abs() < 1e-3, "{demand:?}");
         }
     }
 
