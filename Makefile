@@ -41,6 +41,7 @@ build: $(TOOLS)/sam/installed ## Build the functions and the template for AWS, i
 check: export CARGO_PROFILE_RELEASE_LTO := off
 check: $(TOOLS)/sam/installed $(TOOLS)/contracts/installed build ## Formatting, lints, and what would be deployed
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	$(SAM)/sam validate --lint --template template.yaml
 	$(SAM)/cfn-lint template.yaml

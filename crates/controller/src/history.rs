@@ -10,7 +10,7 @@ use crate::ports::{History, Series};
 const MINUTE_SECONDS: i64 = 60;
 /// The longest history that is of use, in minutes: CloudWatch keeps minutes for fifteen days.
 const MOST_MINUTES: i64 = 15 * 24 * 60;
-/// The most Jibris, or starts of a minute, that are believed.
+/// The most Jibris, or starts of a minute: what is more counts as so many.
 const MOST_JIBRIS: f64 = 10_000.0;
 
 /// The minutes from the first that is known up to the one of `now`, which has not ended and is not among them.
@@ -37,8 +37,8 @@ pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: 
 }
 
 fn by_minute(series: &Series, end: i64, most: f64) -> BTreeMap<i64, f64> {
-    let usable = series.iter().filter(|(_, value)| (0.0..=most).contains(value));
-    let minutes = usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), *value));
+    let usable = series.iter().filter(|(_, value)| value.is_finite() && *value >= 0.0);
+    let minutes = usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), value.min(most)));
     minutes.filter(|(minute, _)| (end - MOST_MINUTES..end).contains(minute)).collect()
 }
 
@@ -47,8 +47,8 @@ fn by_minute(series: &Series, end: i64, most: f64) -> BTreeMap<i64, f64> {
 fn differences(counter: &BTreeMap<i64, f64>) -> BTreeMap<i64, f64> {
     let pairs = counter.iter().zip(counter.iter().skip(1));
     let neighbours = pairs.filter(|((before, _), (minute, _))| **before + 1 == **minute);
-    let rises = neighbours.filter(|((_, before), (_, after))| (0.0..=MOST_JIBRIS).contains(&(**after - **before)));
-    rises.map(|((_, before), (minute, after))| (*minute, after - before)).collect()
+    let rises = neighbours.filter(|((_, before), (_, after))| after >= before);
+    rises.map(|((_, before), (minute, after))| (*minute, (after - before).min(MOST_JIBRIS))).collect()
 }
 
 #[cfg(test)]
@@ -81,12 +81,22 @@ mod tests {
     fn the_minute_of_now_and_what_cannot_be_are_left_out() {
         let history = History {
             starts: series(&[(2, 1.0), (1, f64::NAN), (0, 3.0), (-5, 4.0)]),
-            busy: series(&[(2, -1.0), (1, 10_001.0)]),
+            busy: series(&[(2, -1.0)]),
             ..History::default()
         };
         let minutes = assemble_minutes(&history, 1, NOW);
         assert_eq!(minutes.len(), 2);
         assert_eq!((minutes[0].starts, minutes[0].busy, minutes[1].starts), (Some(1.0), None, None));
+    }
+
+    #[test]
+    fn what_is_more_than_can_be_counts_as_the_most() {
+        let many = series(&[(2, 1e300), (1, f64::INFINITY)]);
+        let history = History { starts: many.clone(), busy: many, ..History::default() };
+        let minutes = assemble_minutes(&history, 6, NOW);
+        assert_eq!(minutes.len(), 2);
+        assert!(minutes[0].starts.is_some_and(|starts| (starts - 10_000.0).abs() < 0.01));
+        assert_eq!((minutes[0].busy, minutes[1]), (Some(10_000.0), Minute::default()));
     }
 
     #[test]

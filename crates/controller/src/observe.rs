@@ -166,3 +166,20 @@ pub(crate) fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Co
     }
     newest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_stranger_is_short_and_keeps_to_its_line() {
+        let nickname = format!("jibri\n\u{202e}{}", "x".repeat(100_000));
+        let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None };
+        let heard = Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri], ..JicofoReading::default() })]);
+        let strangers = heard.strangers(&[]);
+        assert!(
+            strangers[0].starts_with("jibri\u{fffd}\u{fffd}x") && strangers[0].chars().count() < 300,
+            "{strangers:.300?}"
+        );
+    }
+}

@@ -56,7 +56,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(config(50))]
 
     #[test]
     fn a_forecast_is_finite_and_within_its_limits_whatever_it_is_made_from(input in mutated("forecast")) {

@@ -81,7 +81,7 @@ fn missing(export: &Export) -> String {
     let found: Vec<&str> = export.metric_data_results.iter().map(|series| series.label.as_str()).collect();
     format!(
         "RecordingStarts is missing: no result has it as Label, or recordingStarts as Id; the labels are {}",
-        shorten(&found.join(", "))
+        shorten(&format!("{found:?}"))
     )
 }
 
