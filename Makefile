@@ -15,6 +15,9 @@ HIT_RATE ?= 0.999
 LEAD ?= 180
 SEEDS ?= 10000
 EVENT ?= events/$(FUNCTION).json
+SECONDS_EACH = $(or $(SECONDS),60)
+TARGET ?= $(basename $(notdir $(wildcard fuzz/targets/*.rs)))
+CARGO_FUZZ := cargo-fuzz-0.13.2
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +43,7 @@ build: $(TOOLS)/sam/installed ## Build the functions and the template for AWS, i
 check: export CARGO_PROFILE_RELEASE_LTO := off
 check: $(TOOLS)/sam/installed $(TOOLS)/contracts/installed build ## Formatting, lints, and what would be deployed
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	$(SAM)/sam validate --lint --template template.yaml
 	$(SAM)/cfn-lint template.yaml
@@ -53,6 +57,18 @@ deploy: $(TOOLS)/sam/installed ## Build the stack and deploy it into your AWS ac
 
 teardown: ## Empty the pool of STACK=jibri, recording by recording, then delete the stack; the bucket stays
 	deploy/teardown.sh $(STACK) $(if $(YES),--yes)
+
+# What was found interesting is kept in target/fuzz/corpus, and what breaks a parser in target/fuzz/artifacts.
+fuzz: $(TOOLS)/$(CARGO_FUZZ)/bin/cargo-fuzz ## Look for input that breaks a parser, SECONDS=60 for each, or TARGET=jicofo alone
+	for target in $(TARGET); do \
+		mkdir -p target/fuzz/corpus/$$target target/fuzz/artifacts/$$target; \
+		PATH=$(abspath $(TOOLS))/$(CARGO_FUZZ)/bin:$$PATH cargo fuzz run --sanitizer none --target-dir target/fuzz/build \
+			$$target target/fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(SECONDS_EACH) \
+			-timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 -artifact_prefix=target/fuzz/artifacts/$$target/; \
+	done
+
+$(TOOLS)/$(CARGO_FUZZ)/bin/cargo-fuzz:
+	cargo install --quiet --locked --root $(TOOLS)/$(CARGO_FUZZ) --version $(CARGO_FUZZ:cargo-fuzz-%=%) cargo-fuzz
 
 simulate: ## Policies side by side on TRACE=demand.csv, or made-up demand: target/compare/index.html
 	mkdir -p target/compare
@@ -84,4 +100,4 @@ $(TOOLS)/%/installed: tests/tools/%.txt
 	$(TOOLS)/$*/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: --requirement $<
 	touch $@
 
-.PHONY: help demo test build check embed deploy teardown simulate faults mutants bench cloud watch invoke
+.PHONY: help demo test build check embed deploy teardown fuzz simulate faults mutants bench cloud watch invoke

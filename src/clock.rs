@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use controller::ports::Clock;
+use controller::{ports::Clock, text::quote};
 use planner::Timestamp;
 use reqwest::Url;
 
@@ -47,8 +47,9 @@ impl FunctionClock {
         };
         if !stays_on_loopback(variables) {
             return Err(format!(
-                "REHEARSAL_CLOCK is {text:?}, and must not be set unless AWS_ENDPOINT_URL has a loopback address, \
-                 such as http://127.0.0.1:4500, and nothing overrides it"
+                "REHEARSAL_CLOCK is {}, and must not be set unless AWS_ENDPOINT_URL has a loopback address, \
+                 such as http://127.0.0.1:4500, and nothing overrides it",
+                quote(text)
             ));
         }
         let numbers: Vec<f64> = text.split(',').map(|number| number.trim().parse().unwrap_or(f64::NAN)).collect();
@@ -56,7 +57,7 @@ impl FunctionClock {
             [real_ms, virtual_ms, speed] if numbers.iter().all(|number| number.is_finite()) && speed > 0.0 => {
                 Ok(FunctionClock::Rehearsal(Rehearsal { real_ms, virtual_ms, speed }))
             }
-            _ => Err(format!("REHEARSAL_CLOCK is {text:?}, and must be {FORM}")),
+            _ => Err(format!("REHEARSAL_CLOCK is {}, and must be {FORM}", quote(text))),
         }
     }
 }

@@ -2,13 +2,12 @@
 //!
 //! - [`serve`](fn@serve): a function's whole life, called by its thin `main` in `functions/`
 //! - [`adapters`]: the ticks' ports over AWS and Jicofo
-//! - [`events`]: what may invoke a function
 //! - [`clock`], [`telemetry`]
 
 pub mod adapters;
 pub mod clock;
-pub mod events;
 mod serve;
 pub mod telemetry;
 
-pub use serve::{Function, serve};
+pub use controller::events::Function;
+pub use serve::serve;

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use controller::{Ports, Settings, availability, drain, forecast, scale_in};
+use controller::{
+    Ports, Settings, availability, drain,
+    events::{Function, Trigger, read_event},
+    forecast, scale_in,
+};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use planner::Timestamp;
 use serde_json::Value;
@@ -11,25 +15,11 @@ use tracing::error;
 use crate::{
     adapters::{AwsReader, AwsWriter, Jicofos, causes, configure, connect},
     clock::FunctionClock,
-    events::{Trigger, read_event},
     telemetry,
 };
 
 /// How long before Lambda's own deadline a tick begins nothing new, in seconds.
 const DEADLINE_MARGIN_SECONDS: u64 = 5;
-
-/// The functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// Samples the pool and scales out.
-    Availability,
-    /// Scales in and repairs.
-    ScaleIn,
-    /// Drains what the hook holds.
-    Drain,
-    /// Predicts the demand of the coming hour.
-    Forecast,
-}
 
 /// What an invocation works with, made once.
 struct Context {

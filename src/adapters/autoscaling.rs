@@ -11,6 +11,7 @@ use aws_sdk_autoscaling::{
 use controller::{
     ports::{CallError, CallErrorKind, GroupDescription, GroupMember, HookDescription},
     tags::format_moment,
+    text::shorten_reason,
 };
 use planner::{DrainResult, Group, InstanceId, LifecycleState, Timestamp};
 
@@ -148,7 +149,7 @@ pub(super) async fn describe_failed_launches(
             && activity.start_time().is_some_and(|start| start.secs() >= since.0)
             && activity.description().is_some_and(|description| description.starts_with("Launching"))
     });
-    Ok(launches.map(|launch| launch.status_message().unwrap_or("no reason given").to_owned()).collect())
+    Ok(launches.map(|launch| shorten_reason(launch.status_message().unwrap_or("no reason given"))).collect())
 }
 
 pub(super) async fn set_desired_capacity(client: &Client, group: &str, desired: u32) -> Result<(), CallError> {

@@ -3,7 +3,10 @@
 use std::{error::Error, fmt::Debug};
 
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
-use controller::ports::{CallError, CallErrorKind};
+use controller::{
+    ports::{CallError, CallErrorKind},
+    text::shorten_reason,
+};
 use planner::InstanceId;
 use tracing::warn;
 
@@ -28,7 +31,7 @@ where
         "" => causes(error),
         code => format!("{code}: {said}"),
     };
-    CallError { operation: operation.to_owned(), kind, message }
+    CallError { operation: operation.to_owned(), kind, message: shorten_reason(&message) }
 }
 
 /// An error with everything that has caused it, and without its `Debug`, which has the raw answer in it.
@@ -48,6 +51,23 @@ pub(super) fn incomplete(operation: &str, what: &str) -> CallError {
         operation: operation.to_owned(),
         kind: CallErrorKind::Other,
         message: format!("the answer has no {what}"),
+    }
+}
+
+/// More pages than the largest group, its commands, or two weeks of metrics fill.
+const MOST_PAGES: usize = 1000;
+
+/// Counts the pages of an answer: one that never ends must not fill the memory.
+#[derive(Default)]
+pub(super) struct Pages(usize);
+
+impl Pages {
+    pub(super) fn count(&mut self, operation: &str) -> Result<(), CallError> {
+        self.0 += 1;
+        match self.0 {
+            0..=MOST_PAGES => Ok(()),
+            _ => Err(incomplete(operation, &format!("end after {MOST_PAGES} pages"))),
+        }
     }
 }
 
@@ -177,6 +197,21 @@ mod tests {
             let error = refusal(code, message);
             assert_eq!((error.kind, error.to_string()), (kind, format!("an:Operation: {code}: {message}")));
         }
+    }
+
+    #[test]
+    fn what_aws_says_is_short_and_keeps_to_its_line() {
+        let message = refusal("AccessDenied", &format!("no\n\u{1b}[31m{}", "x".repeat(100_000))).message;
+        assert!(message.starts_with("AccessDenied: no") && message.chars().count() == 500, "{message:.200}");
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+
+    #[test]
+    fn an_answer_without_end_is_an_error() {
+        let mut pages = Pages::default();
+        assert!((0..MOST_PAGES).all(|_| pages.count("an:Operation").is_ok()));
+        let error = pages.count("an:Operation").unwrap_err().to_string();
+        assert_eq!(error, "an:Operation: the answer has no end after 1000 pages");
     }
 
     #[test]

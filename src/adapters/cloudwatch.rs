@@ -7,10 +7,13 @@ use aws_sdk_cloudwatch::{
         Dimension, Metric as MetricName, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StandardUnit, StatusCode,
     },
 };
-use controller::ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit};
+use controller::{
+    ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit},
+    text::shorten,
+};
 use planner::Timestamp;
 
-use super::call::{call_error, incomplete};
+use super::call::{Pages, call_error, incomplete};
 
 /// `StorageResolution` in seconds: of high resolution, for the samples are ten seconds apart.
 const RESOLUTION_SECONDS: i32 = 1;
@@ -69,14 +72,16 @@ pub(super) async fn fetch_history(
         .into_paginator()
         .send();
     let mut all: [Series; HISTORY_METRICS.len()] = Default::default();
+    let mut count = Pages::default();
     while let Some(page) = pages.next().await {
+        count.count(OPERATION)?;
         let page = page.map_err(|error| call_error(OPERATION, &error))?;
         for result in page.metric_data_results() {
             let index = (0..all.len()).find(|index| result.id() == Some(query_id(*index).as_str()));
             let series = index.and_then(|index| all.get_mut(index)).ok_or_else(|| incomplete(OPERATION, "known Id"))?;
             if let Some(StatusCode::InternalError | StatusCode::Forbidden) = result.status_code() {
                 let said = result.messages().first().and_then(|message| message.value()).unwrap_or("no message");
-                return Err(incomplete(OPERATION, &format!("values of {:?} ({said})", result.id())));
+                return Err(incomplete(OPERATION, &format!("values of {:?} ({})", result.id(), shorten(said))));
             }
             let moments = result.timestamps().iter().map(|moment| Timestamp(moment.secs()));
             series.extend(moments.zip(result.values().iter().copied()));

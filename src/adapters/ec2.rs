@@ -10,7 +10,7 @@ use controller::{
 };
 use planner::{Ec2State, InstanceId, Timestamp};
 
-use super::call::{call_error, call_for_each, incomplete};
+use super::call::{Pages, call_error, call_for_each, incomplete};
 
 /// How many resources `CreateTags` is given at once.
 const MOST_TAGGED: usize = 500;
@@ -22,7 +22,9 @@ pub(super) async fn describe_instances(client: &Client, group: &str) -> Result<V
     let filter = Filter::builder().name("tag:aws:autoscaling:groupName").values(group).build();
     let mut pages = client.describe_instances().filters(filter).max_results(PAGE).into_paginator().send();
     let mut described = Vec::new();
+    let mut count = Pages::default();
     while let Some(page) = pages.next().await {
+        count.count(OPERATION)?;
         let page = page.map_err(|error| call_error(OPERATION, &error))?;
         for instance in page.reservations().iter().flat_map(|reservation| reservation.instances()) {
             described.push(read_instance(instance).ok_or_else(|| incomplete(OPERATION, "InstanceId or LaunchTime"))?);

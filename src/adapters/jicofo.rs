@@ -5,6 +5,7 @@ use std::time::Duration;
 use controller::{
     Settings, jicofo,
     ports::{CallError, CallErrorKind, JicofoReader, JicofoReading},
+    text::shorten_reason,
 };
 use futures_util::future::join_all;
 use reqwest::{Client, redirect::Policy};
@@ -68,6 +69,7 @@ impl JicofoReader for Jicofos {
 }
 
 fn failure(base: &str, path: &str, message: String) -> CallError {
+    let message = shorten_reason(&message);
     CallError { operation: format!("GET {base}{path}"), kind: CallErrorKind::Other, message }
 }
 

@@ -2,6 +2,7 @@
 
 use aws_sdk_ssm::{
     Client,
+    operation::send_command::builders::SendCommandFluentBuilder,
     types::{
         CommandFilter, CommandFilterKey, CommandInvocation, CommandInvocationStatus as Status, ParameterTier,
         ParameterType,
@@ -10,10 +11,11 @@ use aws_sdk_ssm::{
 use controller::{
     ports::{CallError, CommandStatus, Document, SentCommand},
     tags::format_moment,
+    text::shorten_reason,
 };
 use planner::{InstanceId, Timestamp};
 
-use super::call::{call_error, call_for_each, incomplete};
+use super::call::{Pages, call_error, call_for_each, incomplete};
 
 /// How many ids a command takes.
 const MOST_INSTANCES: usize = 50;
@@ -48,7 +50,9 @@ pub(super) async fn list_commands(
         .into_paginator()
         .send();
     let mut sent = Vec::new();
+    let mut count = Pages::default();
     while let Some(page) = pages.next().await {
+        count.count(OPERATION)?;
         let page = page.map_err(|error| call_error(OPERATION, &error))?;
         for invocation in page.command_invocations() {
             let command = read_invocation(invocation);
@@ -68,7 +72,7 @@ fn read_invocation(invocation: &CommandInvocation) -> Option<SentCommand> {
                 CommandStatus::InFlight
             }
             Some(Status::Success) => CommandStatus::Success(output().to_owned()),
-            _ => CommandStatus::Failed(invocation.status_details().unwrap_or("no status").to_owned()),
+            _ => CommandStatus::Failed(shorten_reason(invocation.status_details().unwrap_or("no status"))),
         },
     })
 }
@@ -84,6 +88,12 @@ pub(super) async fn send_command(
 }
 
 async fn send(client: &Client, name: &str, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
+    let sent = command(client, name, document, instances).send().await;
+    sent.map(drop).map_err(|error| call_error("ssm:SendCommand", &error))
+}
+
+/// Nothing of it comes from outside but the ids: a document is a script, and gets no argument.
+fn command(client: &Client, name: &str, document: Document, instances: &[InstanceId]) -> SendCommandFluentBuilder {
     client
         .send_command()
         .document_name(name)
@@ -91,10 +101,6 @@ async fn send(client: &Client, name: &str, document: Document, instances: &[Inst
         .timeout_seconds(DELIVERY_TIMEOUT_SECONDS)
         .parameters("executionTimeout", vec![execution_timeout_seconds(document).to_string()])
         .comment("jibri-autoscaler")
-        .send()
-        .await
-        .map(drop)
-        .map_err(|error| call_error("ssm:SendCommand", &error))
 }
 
 pub(super) async fn get_parameter(client: &Client, name: &str) -> Result<String, CallError> {
@@ -117,4 +123,40 @@ pub(super) async fn put_parameter(client: &Client, name: &str, value: &str) -> R
         .await
         .map(drop)
         .map_err(|error| call_error("ssm:PutParameter", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use aws_sdk_ssm::config::{BehaviorVersion, Config};
+
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_gets_into_a_script() {
+        let client = Client::from_conf(Config::builder().behavior_version(BehaviorVersion::latest()).build());
+        let instances = [InstanceId::new("i-1; reboot")];
+        for (document, seconds) in [(Document::Check, "30"), (Document::Drain, "3600")] {
+            let sent =
+                command(&client, "jibri-drain", document, &instances).as_input().clone().build().expect("a command");
+            let parameters = HashMap::from([("executionTimeout".to_owned(), vec![seconds.to_owned()])]);
+            assert_eq!(sent.parameters(), Some(&parameters));
+            assert_eq!(sent.comment(), Some("jibri-autoscaler"));
+            assert_eq!((sent.instance_ids(), sent.targets().len()), (&["i-1; reboot".to_owned()][..], 0));
+        }
+    }
+
+    #[test]
+    fn what_a_command_has_failed_with_is_short_and_keeps_to_its_line() {
+        let invocation = CommandInvocation::builder()
+            .instance_id("i-1")
+            .requested_date_time(aws_sdk_ssm::primitives::DateTime::from_secs(1_800_000_000))
+            .status(Status::Failed)
+            .status_details(format!("Failed\n{}", "x".repeat(100_000)))
+            .build();
+        let command = read_invocation(&invocation).expect("a command");
+        let CommandStatus::Failed(why) = command.status else { panic!("{command:?}") };
+        assert!(why.chars().count() == 500 && why.starts_with("Failed\u{fffd}x"), "{why:.200}");
+    }
 }

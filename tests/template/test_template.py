@@ -159,6 +159,22 @@ class Instances(unittest.TestCase):
         self.assertNotIn("SecurityGroupIngress", properties("FunctionSecurityGroup"))
 
 
+class Documents(unittest.TestCase):
+    def test_a_script_is_handed_nothing_from_outside(self):
+        documents = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SSM::Document"]
+        self.assertEqual(len(documents), 2)
+        for name in documents:
+            with self.subTest(name):
+                content = json.loads(json.dumps(properties(name)["Content"]))
+                self.assertEqual(list(content["parameters"]), ["executionTimeout"])
+                pattern = content["parameters"]["executionTimeout"]["allowedPattern"]
+                for refused in ("", "0", "30; reboot", "$(id)", "3\n0", "123456"):
+                    self.assertNotRegex(refused, pattern)
+                (step,) = content["mainSteps"]
+                self.assertEqual(step["inputs"].pop("timeoutSeconds"), "{{ executionTimeout }}")
+                self.assertNotIn("{{", json.dumps(content))
+
+
 class Group(unittest.TestCase):
     def test_a_drain_is_held_and_an_abandoned_instance_is_kept(self):
         group = properties("Group")

@@ -8,15 +8,20 @@ use planner::Timestamp;
 use crate::ports::{History, Series};
 
 const MINUTE_SECONDS: i64 = 60;
+/// The longest history that is of use, in minutes: CloudWatch keeps minutes for fifteen days.
+const MOST_MINUTES: i64 = 15 * 24 * 60;
+/// The most Jibris, or starts of a minute: what is more counts as so many.
+const MOST_JIBRIS: f64 = 10_000.0;
 
 /// The minutes from the first that is known up to the one of `now`, which has not ended and is not among them.
 pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: Timestamp) -> Vec<Minute> {
     let end = now.0.div_euclid(MINUTE_SECONDS);
-    let starts = by_minute(&history.starts, end);
+    let most_starts = MOST_JIBRIS / samples_per_minute.max(1) as f64;
+    let starts = by_minute(&history.starts, end, most_starts);
     let Some(first) = starts.keys().next().copied() else { return Vec::new() };
-    let failures = by_minute(&history.failures_total, end);
-    let available = by_minute(&history.available, end);
-    let busy = by_minute(&history.busy, end);
+    let failures = by_minute(&history.failures_total, end, f64::MAX);
+    let available = by_minute(&history.available, end, MOST_JIBRIS);
+    let busy = by_minute(&history.busy, end, MOST_JIBRIS);
     let refused = differences(&failures);
     let value = |values: &BTreeMap<i64, f64>, minute: i64| values.get(&minute).map(|value| *value as f32);
     let minutes = first..end;
@@ -31,9 +36,10 @@ pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: 
         .collect()
 }
 
-fn by_minute(series: &Series, end: i64) -> BTreeMap<i64, f64> {
+fn by_minute(series: &Series, end: i64, most: f64) -> BTreeMap<i64, f64> {
     let usable = series.iter().filter(|(_, value)| value.is_finite() && *value >= 0.0);
-    usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), *value)).filter(|(minute, _)| *minute < end).collect()
+    let minutes = usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), value.min(most)));
+    minutes.filter(|(minute, _)| (end - MOST_MINUTES..end).contains(minute)).collect()
 }
 
 /// What a counter rose by in each minute. Where it falls, a Jicofo has restarted, and perhaps others go on counting in
@@ -42,7 +48,7 @@ fn differences(counter: &BTreeMap<i64, f64>) -> BTreeMap<i64, f64> {
     let pairs = counter.iter().zip(counter.iter().skip(1));
     let neighbours = pairs.filter(|((before, _), (minute, _))| **before + 1 == **minute);
     let rises = neighbours.filter(|((_, before), (_, after))| after >= before);
-    rises.map(|((_, before), (minute, after))| (*minute, after - before)).collect()
+    rises.map(|((_, before), (minute, after))| (*minute, (after - before).min(MOST_JIBRIS))).collect()
 }
 
 #[cfg(test)]
@@ -81,6 +87,22 @@ mod tests {
         let minutes = assemble_minutes(&history, 1, NOW);
         assert_eq!(minutes.len(), 2);
         assert_eq!((minutes[0].starts, minutes[0].busy, minutes[1].starts), (Some(1.0), None, None));
+    }
+
+    #[test]
+    fn what_is_more_than_can_be_counts_as_the_most() {
+        let many = series(&[(2, 1e300), (1, f64::INFINITY)]);
+        let history = History { starts: many.clone(), busy: many, ..History::default() };
+        let minutes = assemble_minutes(&history, 6, NOW);
+        assert_eq!(minutes.len(), 2);
+        assert!(minutes[0].starts.is_some_and(|starts| (starts - 10_000.0).abs() < 0.01));
+        assert_eq!((minutes[0].busy, minutes[1]), (Some(10_000.0), Minute::default()));
+    }
+
+    #[test]
+    fn a_moment_long_ago_makes_no_long_history() {
+        let starts = vec![(Timestamp(i64::MIN), 1.0), (Timestamp(0), 1.0), (Timestamp(NOW.0 - 16 * 86_400), 1.0)];
+        assert!(assemble_minutes(&History { starts, ..History::default() }, 6, NOW).is_empty());
     }
 
     #[test]

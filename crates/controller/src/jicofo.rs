@@ -2,21 +2,25 @@
 //!
 //! Sources: jicofo's `JicofoServices.getStats` (`/stats`) and `JibriDetector` (`/debug`).
 
+use std::{collections::BTreeMap, fmt};
+
 use planner::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, Visitor},
+};
 
 use crate::{
+    object::{Member, Object},
     ports::{JicofoJibri, JicofoReading, JicofoStats},
     tags::parse_moment,
+    text::{quote, shorten},
 };
 
 /// More Jibris than any brewery holds: an answer with more is not believed.
 const MOST_JIBRIS: usize = 10_000;
 /// What nicknames begin with that are EC2 instance ids, in `JIBRI_INSTANCE_ID`.
 const INSTANCE_PREFIX: &str = "i-";
-/// How much of what comes from outside an error may show, in characters.
-const LONGEST_QUOTE: usize = 200;
 
 // 32 bits are more than Jicofo can mean, and the sums of several Jicofos cannot overflow.
 #[derive(Deserialize)]
@@ -25,8 +29,8 @@ struct Stats {
     conferences: u32,
     #[serde(default)]
     participants: u32,
-    jibri: Option<JibriStats>,
-    jibri_detector: Option<Detector>,
+    jibri: Option<Object<JibriStats>>,
+    jibri_detector: Option<Object<Detector>>,
 }
 
 #[derive(Deserialize)]
@@ -44,18 +48,72 @@ struct JibriStats {
     total_live_streaming_failures: u32,
 }
 
+#[derive(Deserialize)]
+struct Debug {
+    jibri_detector: Option<Member<Brewery>>,
+}
+
+/// Nicknames share the object with the detector's own fields, which are no objects. An instance that is none either is
+/// broken, and must not look as if it were missing.
+struct Brewery(BTreeMap<String, Entry>);
+
+/// One Jibri, as far as it matters: what else an answer holds is not kept.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    health_status: Word,
+    busy_status: Word,
+    last_selected: Word,
+}
+
+type Word = Member<IgnoredAny>;
+
+impl<'de> Deserialize<'de> for Brewery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfBrewery;
+        impl<'de> Visitor<'de> for OfBrewery {
+            type Value = Brewery;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the Jibris by their nicknames")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Brewery, A::Error> {
+                let mut jibris = BTreeMap::new();
+                while let Some(nickname) = members.next_key::<String>()? {
+                    let entry = match members.next_value()? {
+                        Member::Object(entry) => entry,
+                        _ if nickname.starts_with(INSTANCE_PREFIX) => Entry::default(),
+                        Member::Text(_) | Member::Other => continue,
+                    };
+                    if jibris.len() == MOST_JIBRIS {
+                        return Err(A::Error::custom(format!("it lists more than {MOST_JIBRIS} Jibris")));
+                    }
+                    // It would be left to chance which of the two counts.
+                    if jibris.contains_key(&nickname) {
+                        return Err(A::Error::custom(format!("it lists {} twice", quote(&nickname))));
+                    }
+                    jibris.insert(nickname, entry);
+                }
+                Ok(Brewery(jibris))
+            }
+        }
+        deserializer.deserialize_map(OfBrewery)
+    }
+}
+
 /// Reads the bodies of `/stats` and `/debug`.
 ///
 /// # Errors
 /// What keeps the answer from being believed, in words.
 pub fn parse_reading(stats: &[u8], debug: &[u8]) -> Result<JicofoReading, String> {
-    let stats: Stats =
+    let Object(stats): Object<Stats> =
         serde_json::from_slice(stats).map_err(|error| format!("/stats cannot be read: {}", shorten(&error)))?;
-    let detector = stats.jibri_detector.ok_or("/stats has no jibri_detector: no Jibri brewery is configured")?;
+    let detector = stats.jibri_detector.ok_or("/stats has no jibri_detector: no Jibri brewery is configured")?.0;
     if detector.available > detector.count {
         return Err(format!("/stats has {} available of {} Jibris", detector.available, detector.count));
     }
-    let jibri = stats.jibri.unwrap_or_default();
+    let jibri = stats.jibri.map(|Object(jibri)| jibri).unwrap_or_default();
     let stats = JicofoStats {
         conferences: stats.conferences.into(),
         participants: stats.participants.into(),
@@ -67,46 +125,28 @@ pub fn parse_reading(stats: &[u8], debug: &[u8]) -> Result<JicofoReading, String
 }
 
 fn parse_debug(debug: &[u8]) -> Result<Vec<JicofoJibri>, String> {
-    let mut debug: Map<String, Value> =
+    let Object(debug): Object<Debug> =
         serde_json::from_slice(debug).map_err(|error| format!("/debug cannot be read: {}", shorten(&error)))?;
-    let detector = match debug.remove("jibri_detector") {
-        Some(Value::Object(detector)) => detector,
-        Some(Value::Null) | None => return Err("/debug has no jibri_detector".into()),
-        Some(_) => return Err("/debug has a jibri_detector that is no object".into()),
-    };
-    // Nicknames share the object with the detector's own fields, which are no objects. An instance that is none
-    // either is broken, and must not look as if it were missing.
-    let is_jibri = |(nickname, entry): &(String, Value)| entry.is_object() || nickname.starts_with(INSTANCE_PREFIX);
-    let entries = detector.into_iter().filter(is_jibri);
-    let jibris = entries.map(|(nickname, entry)| parse_jibri(nickname, &entry)).collect::<Result<Vec<_>, _>>()?;
-    match jibris.len() {
-        0..=MOST_JIBRIS => Ok(jibris),
-        many => Err(format!("/debug lists {many} Jibris, more than {MOST_JIBRIS}")),
+    match debug.jibri_detector {
+        Some(Member::Object(Brewery(jibris))) => {
+            jibris.into_iter().map(|(nickname, entry)| parse_jibri(nickname, &entry)).collect()
+        }
+        None => Err("/debug has no jibri_detector".into()),
+        Some(Member::Text(_) | Member::Other) => Err("/debug has a jibri_detector that is no object".into()),
     }
 }
 
 /// A word that is not known is the cautious one: not healthy, busy.
-fn parse_jibri(nickname: String, entry: &Value) -> Result<JicofoJibri, String> {
-    let word = |field: &str| {
-        entry
-            .get(field)
-            .and_then(Value::as_str)
-            .ok_or_else(|| format!("/debug has no {field} for {:?}", shorten(&nickname)))
+fn parse_jibri(nickname: String, entry: &Entry) -> Result<JicofoJibri, String> {
+    let known = |field: &str, word: &Word, expected: &str| {
+        let word = word.as_text().ok_or_else(|| format!("/debug has no {field} for {}", quote(&nickname)))?;
+        Ok::<bool, String>(word.eq_ignore_ascii_case(expected))
     };
-    let healthy = word("health_status")?.eq_ignore_ascii_case("HEALTHY");
-    let busy = !word("busy_status")?.eq_ignore_ascii_case("IDLE");
+    let healthy = known("health_status", &entry.health_status, "HEALTHY")?;
+    let busy = !known("busy_status", &entry.busy_status, "IDLE")?;
     // "Never" is Java's Instant.MIN, which no calendar here reaches; so is a moment that cannot be read.
-    let last_selected_at = entry
-        .get("last_selected")
-        .and_then(Value::as_str)
-        .and_then(parse_moment)
-        .filter(|moment| *moment > Timestamp(0));
+    let last_selected_at = entry.last_selected.as_text().and_then(parse_moment).filter(|moment| *moment > Timestamp(0));
     Ok(JicofoJibri { healthy, busy, last_selected_at, nickname })
-}
-
-/// The beginning of what may be as long as the answer.
-fn shorten(text: &impl ToString) -> String {
-    text.to_string().chars().take(LONGEST_QUOTE).collect()
 }
 
 #[cfg(test)]
@@ -182,6 +222,44 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_twice_is_refused_rather_than_left_to_chance() {
+        let told = |busy_status| format!(r#"{{"health_status":"HEALTHY","busy_status":{busy_status}}}"#);
+        let (busy, idle) = (told(r#""BUSY""#), told(r#""IDLE""#));
+        for (debug, expected) in [
+            (format!(r#"{{"jibri_detector":{{"i-1":{busy},"i-1":{idle}}}}}"#), "it lists \"i-1\" twice"),
+            (
+                format!(r#"{{"jibri_detector":{{"i-1":{busy}}},"jibri_detector":{{"i-1":{idle}}}}}"#),
+                "duplicate field `jibri_detector`",
+            ),
+            (
+                format!(r#"{{"jibri_detector":{{"i-1":{}}}}}"#, told(r#""BUSY","busy_status":"IDLE""#)),
+                "duplicate field `busy_status`",
+            ),
+        ] {
+            let error = read(STATS, &debug).unwrap_err();
+            assert!(error.contains(expected), "{debug}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        for stats in [
+            r#"[3,11,null,{"count":4,"available":2}]"#,
+            r#"{"jibri_detector":[4,2]}"#,
+            r#"{"jibri":[],"jibri_detector":{"count":4,"available":2}}"#,
+        ] {
+            assert!(read(stats, DEBUG).is_err(), "{stats}");
+        }
+        for debug in [
+            r#"[{"i-1":{"health_status":"HEALTHY","busy_status":"IDLE"}}]"#,
+            r#"{"jibri_detector":[{"i-1":{"health_status":"HEALTHY","busy_status":"IDLE"}}]}"#,
+            r#"{"jibri_detector":{"i-1":["HEALTHY","IDLE"]}}"#,
+        ] {
+            assert!(read(STATS, debug).is_err(), "{debug}");
+        }
+    }
+
+    #[test]
     fn fields_and_jibris_that_only_later_versions_have_are_taken() {
         let debug = r#"{"jibri_detector":{"is_sip":false,"selection":null,"limit":5,"regions":["eu"],
             "jibri-nick":{"health_status":"HEALTHY","busy_status":"IDLE","load":0.5}}}"#;
@@ -208,6 +286,6 @@ mod tests {
         let entry = r#"{"health_status":"HEALTHY","busy_status":"IDLE"}"#;
         let many: Vec<String> = (0..=MOST_JIBRIS).map(|number| format!(r#""i-{number}":{entry}"#)).collect();
         let error = read(STATS, &format!(r#"{{"jibri_detector":{{{}}}}}"#, many.join(","))).unwrap_err();
-        assert!(error.contains("lists 10001 Jibris"), "{error}");
+        assert!(error.contains("lists more than 10000 Jibris"), "{error}");
     }
 }

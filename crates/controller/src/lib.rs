@@ -5,16 +5,19 @@
 //! - [`settings`]: the environment variables, parsed once
 //! - [`ports`]: what a tick can read and change
 //! - [`availability`], [`scale_in`], [`drain`], [`forecast`]: one tick each
-//! - [`jicofo`], [`report`], [`target`], [`tags`]: what comes from outside, parsed and never trusted
+//! - [`events`], [`jicofo`], [`report`], [`target`], [`tags`]: what comes from outside, parsed and never trusted
+//! - [`text`]: what comes from outside, made fit for a log line
 
 mod apply;
 pub mod availability;
 pub mod drain;
 mod error;
+pub mod events;
 pub mod forecast;
 mod history;
 pub mod jicofo;
 mod metrics;
+mod object;
 mod observe;
 mod planned;
 pub mod ports;
@@ -23,6 +26,7 @@ pub mod scale_in;
 pub mod settings;
 pub mod tags;
 pub mod target;
+pub mod text;
 
 pub use error::TickError;
 pub use ports::Ports;

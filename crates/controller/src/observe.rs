@@ -12,6 +12,7 @@ use crate::{
         JicofoStats, SentCommand,
     },
     report, tags,
+    text::shorten,
 };
 
 /// An observation, and what goes with it.
@@ -139,9 +140,10 @@ impl Heard {
         }
     }
 
+    /// Names that anybody in the brewery may have chosen, fit for a log line.
     fn strangers(&self, instances: &[Instance]) -> Vec<String> {
         let ours: std::collections::BTreeSet<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
-        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).cloned().collect()
+        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).map(shorten).collect()
     }
 
     /// Why the answers cannot be acted on. A Jicofo that has lost XMPP forgets all its Jibris at once, though
@@ -177,4 +179,21 @@ pub(crate) fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Co
         }
     }
     newest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_stranger_is_short_and_keeps_to_its_line() {
+        let nickname = format!("jibri\n\u{202e}{}", "x".repeat(100_000));
+        let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None };
+        let heard = Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri], ..JicofoReading::default() })]);
+        let strangers = heard.strangers(&[]);
+        assert!(
+            strangers[0].starts_with("jibri\u{fffd}\u{fffd}x") && strangers[0].chars().count() < 300,
+            "{strangers:.300?}"
+        );
+    }
 }

@@ -13,7 +13,12 @@ use std::fmt::Display;
 use jiff::{civil::Weekday, tz::TimeZone};
 use serde::Deserialize;
 
-use crate::{tags::parse_moment, target::LARGEST_TARGET};
+use crate::{
+    object::Object,
+    tags::parse_moment,
+    target::LARGEST_TARGET,
+    text::{quote, shorten},
+};
 
 /// The most entries of either kind.
 const MOST_ENTRIES: usize = 100;
@@ -75,8 +80,8 @@ struct RawWeekly {
 /// # Errors
 /// The first field that cannot be used, with its value and what is allowed.
 pub(crate) fn parse_planned(text: &str) -> Result<Planned, String> {
-    let raw: RawPlanned =
-        serde_json::from_str(text).map_err(|error| format!("the planned events cannot be read: {error}"))?;
+    let Object(raw): Object<RawPlanned> = serde_json::from_str(text)
+        .map_err(|error| format!("the planned events cannot be read: {}", shorten(&error)))?;
     if raw.events.len().max(raw.weekly.len()) > MOST_ENTRIES {
         return Err(format!(
             "there are {} events and {} weekly, and there may be {MOST_ENTRIES} of each",
@@ -121,12 +126,12 @@ pub(crate) fn parse_planned(text: &str) -> Result<Planned, String> {
 fn quoted(name: &str) -> String {
     match name {
         "" => String::new(),
-        name => format!(" ({:?})", name.chars().take(40).collect::<String>()),
+        name => format!(" ({})", quote(name)),
     }
 }
 
 fn bad(field: &str, value: impl Display, allowed: &str) -> String {
-    format!("{field} is {value}, and must be {allowed}")
+    format!("{field} is {}, and must be {allowed}", shorten(&value))
 }
 
 fn spare(field: &str, spare: i64) -> Result<u32, String> {

@@ -247,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn a_bad_value_is_told_without_a_password_and_without_its_length() {
+        let urls = "http://10.0.1.5:8888,http://name:secret@jicofo:8888";
+        let message = parse(&[("JICOFO_URLS", urls)]).unwrap_err().to_string();
+        assert!(message.contains("JICOFO_URLS is \"…@jicofo:8888\"") && !message.contains("secret"), "{message}");
+        let message = parse(&[("HIT_RATE", &"9\n".repeat(10_000))]).unwrap_err().to_string();
+        assert!(message.len() < 300 && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
     fn what_is_required_is_asked_for() {
         let message = Settings::from_variables(&BTreeMap::new()).unwrap_err().to_string();
         assert!(message.contains("AUTO_SCALING_GROUP is not set") && message.contains("JICOFO_URLS is not set"));

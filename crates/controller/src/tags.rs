@@ -10,6 +10,8 @@
 
 use planner::{Recorded, RecordedState, Timestamp};
 
+use crate::text::shorten;
+
 /// What the keys of all our tags begin with.
 pub const PREFIX: &str = "jibri-autoscaler:";
 /// When Jicofo first listed the Jibri.
@@ -31,14 +33,15 @@ pub struct Tags {
     pub recorded: Option<Recorded>,
     /// From [`DRAINING_SINCE`].
     pub draining_since: Option<Timestamp>,
-    /// The tags that cannot be read, each as `key=value`.
+    /// The tags that cannot be read, each as `key=value`, fit for a log line.
     pub unreadable: Vec<String>,
 }
 
 /// Reads the tags of one instance.
 pub fn read_tags(tags: &[(String, String)], now: Timestamp) -> Tags {
     let mut read = Tags::default();
-    let believable = |moment: &Timestamp| *moment <= now.plus_seconds(CLOCK_SKEW_SECONDS);
+    // One before 1970 is nobody's: it would make a drain look as if it had lasted for ever.
+    let believable = |moment: &Timestamp| (Timestamp(0)..=now.plus_seconds(CLOCK_SKEW_SECONDS)).contains(moment);
     for (key, value) in tags {
         let understood = match key.as_str() {
             REGISTERED_AT => {
@@ -56,7 +59,7 @@ pub fn read_tags(tags: &[(String, String)], now: Timestamp) -> Tags {
             _ => true,
         };
         if !understood {
-            read.unreadable.push(format!("{key}={value}"));
+            read.unreadable.push(shorten(&format_args!("{key}={value}")));
         }
     }
     read
@@ -122,7 +125,11 @@ mod tests {
             assert_eq!(read.recorded, None, "{value}");
             assert_eq!(read.unreadable, [format!("{STATE}={value}")]);
         }
-        assert_eq!(read_tags(&tag(DRAINING_SINCE, "2999-01-01T00:00:00Z"), NOW).draining_since, None);
+        for value in ["2999-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"] {
+            assert_eq!(read_tags(&tag(DRAINING_SINCE, value), NOW).draining_since, None, "{value}");
+        }
+        let read = read_tags(&tag(STATE, &"idle\n".repeat(500)), NOW);
+        assert!(read.unreadable[0].len() < 300 && !read.unreadable[0].contains('\n'), "{:?}", read.unreadable);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use planner::{Target, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    object::Object,
     ports::{CallError, CallErrorKind},
     tags,
+    text::{quote, shorten},
 };
 
 /// The largest target that is believed, in Jibris.
@@ -86,10 +88,11 @@ fn read_targets(parameter: &Result<String, CallError>, now: Timestamp) -> Result
         Err(error) if error.kind == CallErrorKind::ParameterNotFound => return Ok(Reading::NotYet),
         Err(error) => return Err(error.to_string()),
     };
-    let parameter: Parameter =
-        serde_json::from_str(value).map_err(|error| format!("the forecast's parameter cannot be read: {error}"))?;
+    let Object(parameter): Object<Parameter> = serde_json::from_str(value)
+        .map_err(|error| format!("the forecast's parameter cannot be read: {}", shorten(&error)))?;
     let moment = |name: &str, text: &str| {
-        tags::parse_moment(text).ok_or_else(|| format!("the forecast's {name} is no moment in RFC 3339: {text:?}"))
+        tags::parse_moment(text)
+            .ok_or_else(|| format!("the forecast's {name} is no moment in RFC 3339: {}", quote(text)))
     };
     let expires_at = moment("expires_at", &parameter.expires_at)?;
     let first_slot_at = moment("first_slot_at", &parameter.first_slot_at)?;
@@ -97,7 +100,7 @@ fn read_targets(parameter: &Result<String, CallError>, now: Timestamp) -> Result
         return Ok(Reading::Shadow);
     }
     if expires_at <= now {
-        return Err(format!("the forecast expired at {}", parameter.expires_at));
+        return Err(format!("the forecast expired at {}", tags::format_moment(expires_at)));
     }
     let Parameter { slot_seconds, spare_targets, hold_targets, .. } = &parameter;
     if !(1..=3600).contains(slot_seconds) {
@@ -112,7 +115,8 @@ fn read_targets(parameter: &Result<String, CallError>, now: Timestamp) -> Result
     }
     let slot_at = |moment: Timestamp| usize::try_from((moment.0 - first_slot_at.0).div_euclid(*slot_seconds)).ok();
     let slot = slot_at(now).filter(|slot| *slot < spare_targets.len()).ok_or_else(|| {
-        format!("the forecast's {} slots from {} do not cover now", spare_targets.len(), parameter.first_slot_at)
+        let first = tags::format_moment(first_slot_at);
+        format!("the forecast's {} slots from {first} do not cover now", spare_targets.len())
     })?;
     let (spare, hold) = (spare_targets[slot], hold_targets[slot]);
     let hold_soon = slot_at(now.plus_seconds(60)).and_then(|slot| hold_targets.get(slot)).map_or(hold, |hold| *hold);

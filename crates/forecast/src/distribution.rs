@@ -27,9 +27,12 @@ pub(crate) fn negative_binomial(mean: f64, overdispersion: f64, length: usize) -
     probabilities
 }
 
+/// The most levels that are looked at: more than any pool has, whatever the history or the memory claim.
+const MOST_LEVELS: usize = 16_384;
+
 /// How many counts of such a distribution are worth a look.
 pub(crate) fn reach(mean: f64, overdispersion: f64) -> usize {
-    (mean + 10.0 * (mean * (1.0 + overdispersion * mean)).sqrt() + 12.0) as usize
+    ((mean + 10.0 * (mean * (1.0 + overdispersion * mean)).sqrt() + 12.0) as usize).min(MOST_LEVELS)
 }
 
 /// The demand that one slot's launches face.
@@ -50,24 +53,46 @@ const STARTS_A_LOOK: f64 = 2.0;
 /// The most looks at one slot.
 const MOST_LOOKS: f64 = 16.0;
 
+/// The most numbers of ends that are told apart.
+const MOST_RETURNS: usize = 256;
+/// What is less likely is not looked at.
+const LEAST_SHARE: f64 = 1e-15;
+
+/// How many Jibris come back during the lead, and how likely each number is. Of a crowd, neighbours are one.
+fn returns(ends: f64) -> Vec<(usize, f64)> {
+    let length = ((ends + 6.0 * ends.sqrt() + 4.0) as usize).min(MOST_LEVELS);
+    let shares = negative_binomial(ends, 0.0, length).into_iter().enumerate();
+    let likely: Vec<(usize, f64)> = shares.filter(|(_, share)| *share > LEAST_SHARE).collect();
+    let neighbours = likely.chunks(likely.len().div_ceil(MOST_RETURNS).max(1));
+    neighbours.map(|some| (some[some.len() / 2].0, some.iter().map(|(_, share)| share).sum())).collect()
+}
+
 /// For each level (the first Jibri, the second, …): the expected requests of the slot that find all below it taken,
 /// and this one free. That is what having this level saves in refusals; over all levels it adds up to the demand.
 pub(crate) fn marginal_refusals(demand: &Demand) -> Vec<f64> {
     let Demand { during_lead, in_slot, overdispersion, ends } = *demand;
-    let returns = negative_binomial(ends, 0.0, (ends + 6.0 * ends.sqrt() + 4.0) as usize);
     let looks = (in_slot / STARTS_A_LOOK).ceil().clamp(1.0, MOST_LOOKS);
-    let mut saved = vec![0.0; reach(during_lead + in_slot / 2.0, overdispersion)];
+    // The expected requests of the slot, by how many have started before them.
+    let mut expected = vec![0.0; reach(during_lead + in_slot / 2.0, overdispersion)];
     for look in 0..looks as usize {
         let during_lead = (during_lead + in_slot * ((look as f64 + 0.5) / looks - 0.5)).max(0.0);
-        let starts = negative_binomial(during_lead, overdispersion, saved.len());
-        for (started, probability) in starts.iter().enumerate() {
+        let starts = negative_binomial(during_lead, overdispersion, expected.len());
+        for (started, (expected, probability)) in expected.iter_mut().zip(starts).enumerate() {
             // Who has seen many starts must expect more: the posterior mean of the rate.
             let posterior = (1.0 + overdispersion * started as f64) / (1.0 + overdispersion * during_lead);
-            let expected = in_slot / looks * posterior * probability;
-            for (returned, share) in returns.iter().enumerate() {
-                saved[started.saturating_sub(returned)] += expected * share;
-            }
+            *expected += in_slot / looks * posterior * probability;
         }
+    }
+    let mut saved = vec![0.0; expected.len()];
+    for (returned, share) in returns(ends) {
+        // As many come back as have started: the first is free.
+        let (served, others) = expected.split_at(returned.min(expected.len()));
+        served.iter().for_each(|expected| saved[0] += expected * share);
+        saved.iter_mut().zip(others).for_each(|(saved, expected)| *saved += expected * share);
+    }
+    if saved.len() == MOST_LEVELS {
+        // Whoever comes after all of these needs more than there can be: all of them are wanted.
+        saved[MOST_LEVELS - 1] += (in_slot - saved.iter().sum::<f64>()).max(0.0);
     }
     saved
 }
@@ -99,9 +124,28 @@ mod tests {
     #[test]
     fn a_crowd_is_no_less_likely_for_being_large() {
         for overdispersion in [0.0, 1e-4, 0.02] {
-            let demand = Demand { during_lead: 30_000.0, in_slot: 5_000.0, overdispersion, ends: 0.0 };
+            let demand = Demand { during_lead: 4_000.0, in_slot: 600.0, overdispersion, ends: 0.0 };
             let saved = marginal_refusals(&demand);
-            assert!((saved.iter().sum::<f64>() - 5_000.0).abs() < 1.0, "{overdispersion}");
+            assert!((saved.iter().sum::<f64>() - 600.0).abs() < 0.1, "{overdispersion}");
+        }
+    }
+
+    #[test]
+    fn neighbours_among_many_returns_are_taken_together_and_change_little() {
+        let few = returns(100.0);
+        assert!(few.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "each by itself: {few:?}");
+        let many = returns(9_000.0);
+        let mean = many.iter().map(|(returned, share)| *returned as f64 * share).sum::<f64>();
+        assert!(many.len() <= MOST_RETURNS && (mean - 9_000.0).abs() < 3.0, "{} numbers, {mean}", many.len());
+    }
+
+    #[test]
+    fn a_demand_beyond_any_pool_is_one_of_all_levels() {
+        for (overdispersion, ends) in [(0.0, 0.0), (3.0, 1e9), (1.0, 16_000.0)] {
+            let demand = Demand { during_lead: 1e6, in_slot: 1e4, overdispersion, ends };
+            let saved = marginal_refusals(&demand);
+            assert!(saved.len() == MOST_LEVELS && saved.iter().all(|saved| saved.is_finite()), "{demand:?}");
+            assert!((saved.iter().sum::<f64>() - 1e4).abs() < 1e-3, "{demand:?}");
         }
     }
 

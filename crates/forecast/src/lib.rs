@@ -35,6 +35,9 @@ const OVERDISPERSION: (f64, f64, f64) = (0.02, 400.0, 2000.0);
 /// An outcome of more minutes than these says nothing of the dispersion within a lead time.
 const DISPERSION_MINUTES: i64 = 10;
 
+/// The most starts of a minute that are expected, whatever the memory claims: more than any pool has.
+const MOST_STARTS: f64 = 10_000.0;
+
 /// Makes a forecast.
 ///
 /// # Errors
@@ -172,8 +175,9 @@ impl Outlook {
                 weights = season.weights(local.div_euclid(24 * 60));
             }
             let Rate { mean, uncertainty } = season.rate(local, &weights);
-            starts += mean * level.factor();
-            variance += mean * level.factor() * uncertainty;
+            let expected = (mean * level.factor()).min(MOST_STARTS);
+            starts += expected;
+            variance += expected * uncertainty;
             starts_before.push(starts);
             variance_before.push(variance);
         }

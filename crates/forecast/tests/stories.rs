@@ -254,3 +254,16 @@ fn what_is_new_on_one_weekday_counts_more_on_that_day() {
     };
     assert!(burst(15) > 1.2 * burst(16), "{} on Tuesday, {} on Wednesday", burst(15), burst(16));
 }
+
+#[test]
+fn a_memory_that_claims_any_crowd_wants_the_maximum_and_no_more() {
+    let now = MONDAY + 14 * DAY + 8 * 3600 + 45 * 60;
+    let crowd = Ratio { observed: 9e11, expected: 0.0 };
+    for overdispersion in [Ratio::default(), crowd] {
+        let state = State { hours: crowd, days: crowd, overdispersion, ..State::default() };
+        assert!(state.is_usable(now));
+        let forecast = ask(&POLICY, now, &history(now, 14, |_| 0.25), state).unwrap();
+        assert!(forecast.spare.iter().chain(&forecast.hold).all(|wanted| *wanted == POLICY.maximum));
+        assert!(forecast.expected_starts.iter().chain(&forecast.expected_refusals).all(|number| number.is_finite()));
+    }
+}

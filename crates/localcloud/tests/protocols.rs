@@ -275,3 +275,26 @@ async fn a_loop_without_a_pause_is_throttled() {
 
     assert!(throttled.is_some_and(|answer| answer.text().contains("<Code>Throttling</Code>")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_beyond_any_calendar_are_refused() {
+    let directory = Directory::new();
+    let (cloud, _) = cloud_with_instance(&directory).await;
+    let moment = |seconds: f64| Cbor::Tag(1, Box::new(Cbor::Float(seconds)));
+    let ask = |start: f64, end: f64, period: f64| {
+        let metric = cbor!({"Namespace" => "Jibri", "MetricName" => "Free"}).expect("cbor");
+        let stat = cbor!({"Metric" => metric, "Period" => period, "Stat" => "Sum"}).expect("cbor");
+        let query = cbor!({"Id" => "free", "MetricStat" => stat}).expect("cbor");
+        let mut input = cbor!({"MetricDataQueries" => [query]}).expect("cbor");
+        let times = [("StartTime", moment(start)), ("EndTime", moment(end))];
+        let members = input.as_map_mut().expect("a map");
+        members.extend(times.map(|(name, value)| (Cbor::Text(name.into()), value)));
+        cloudwatch(&cloud, "GetMetricData", &input).status
+    };
+    assert_eq!(ask(0.0, 1e9, 60.0), 200);
+    for (start, end, period) in
+        [(-1e300, 1e9, 60.0), (f64::NEG_INFINITY, 1e9, 60.0), (0.0, 1e300, 60.0), (0.0, 1e9, 6e18)]
+    {
+        assert_eq!(ask(start, end, period), 400, "{start} {end} {period}");
+    }
+}

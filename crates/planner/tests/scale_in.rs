@@ -150,7 +150,7 @@ fn without_a_signal_nothing_is_terminated() {
 fn much_to_do(hook: DrainHook) -> Observation {
     let bare = Instance { protected: false, ..confirmed("i-2", 40) };
     let fresh = Instance { recorded: None, ..idle("i-5", 0) };
-    let mut observation = pool(vec![confirmed("i-1", 30), bare, confirmed("i-3", 50), booting("i-4", 60), fresh]);
+    let mut observation = pool(vec![confirmed("i-1", 30), bare, confirmed("i-3", 50), overdue("i-4", 60), fresh]);
     observation.target = Target { hold: 3, ..observation.target };
     observation.hook = hook;
     observation

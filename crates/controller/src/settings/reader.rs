@@ -1,12 +1,15 @@
 //! Reads one variable at a time, and collects what cannot be used.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
     str::FromStr,
 };
 
 use jiff::tz::TimeZone;
+
+use crate::text::quote;
 
 /// What AWS allows in a name.
 pub(super) struct NameRule {
@@ -59,7 +62,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn reject(&mut self, name: &str, allowed: &str) {
-        let found = self.value(name).map_or("not set".into(), |value| format!("{value:?}"));
+        let found = self.value(name).map_or("not set".into(), |value| quote(&without_password(value)));
         self.problems.push(format!("{name} is {found}, and must be {allowed}"));
     }
 
@@ -147,6 +150,14 @@ impl<'a> Reader<'a> {
             self.reject(name, "one or more different URLs such as http://10.0.1.5:8888, separated by commas");
         }
         urls.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// What stands before an `@`, as the name and the password of a URL do, is not repeated: it would be logged.
+fn without_password(value: &str) -> Cow<'_, str> {
+    match value.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}").into(),
+        None => value.into(),
     }
 }
 

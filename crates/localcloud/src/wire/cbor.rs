@@ -95,10 +95,13 @@ pub(crate) fn moments(parameters: &Parameters, names: &[&str]) -> Vec<(Value, Va
 }
 
 /// RFC 8949, section 3.4.2: tag 1, seconds since the epoch, integer or floating point.
-#[allow(clippy::cast_possible_truncation, reason = "rounded, and moments are far within an i64")]
+#[allow(clippy::cast_possible_truncation, reason = "rounded, and one that no calendar has is none")]
 pub(crate) fn read_moment(value: &Value) -> Option<Milliseconds> {
     match value {
-        Value::Tag(1, seconds) => Some((number(seconds)? * 1_000.0).round() as Milliseconds),
+        Value::Tag(1, seconds) => {
+            let at = (number(seconds)? * 1_000.0).round() as Milliseconds;
+            jiff::Timestamp::from_millisecond(at).is_ok().then_some(at)
+        }
         _ => None,
     }
 }

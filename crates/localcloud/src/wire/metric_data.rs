@@ -18,6 +18,8 @@ const QUERIES_LIMIT: usize = 500;
 /// The most and the default of data points on one page.
 const POINTS_LIMIT: usize = 100_800;
 const MINUTE: Milliseconds = 60_000;
+/// As long as a metric is kept at its coarsest: 455 days.
+const LONGEST_PERIOD_SECONDS: i64 = 455 * 86_400;
 const VALIDATION_ERROR: &str = "ValidationError";
 
 /// One metric that is asked for.
@@ -146,7 +148,7 @@ fn read_query(query: &Value) -> Result<Query<'_>, AwsError> {
     if member(stat, "Unit").is_some() {
         return Err(invalid(format!("{id}: here a query does not choose a Unit.")));
     }
-    let period = member(stat, "Period").and_then(whole_number).filter(|seconds| *seconds > 0 && seconds % 60 == 0);
+    let period = member(stat, "Period").and_then(whole_number).filter(is_period);
     let period = period.ok_or_else(|| invalid(format!("{id}: here Period is a multiple of 60 seconds.")))?;
     let statistic = text_member(stat, "Stat").and_then(Statistic::read);
     let statistic = statistic.ok_or_else(|| invalid(format!("{id}: Stat is none that is known here.")))?;
@@ -156,6 +158,10 @@ fn read_query(query: &Value) -> Result<Query<'_>, AwsError> {
     })?;
     let label = text_member(query, "Label").or_else(|| text_member(member(stat, "Metric")?, "MetricName"));
     Ok(Query { id, label: label.unwrap_or_default(), key, period: period * 1_000, statistic })
+}
+
+fn is_period(seconds: &i64) -> bool {
+    (60..=LONGEST_PERIOD_SECONDS).contains(seconds) && seconds % 60 == 0
 }
 
 /// A metric by its name and dimensions.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use controller::text::{quote, shorten};
 use serde::Deserialize;
 
 use super::Request;
@@ -9,6 +10,8 @@ use super::Request;
 const MINUTE_SECONDS: i64 = 60;
 /// More starts in a minute than any pool has: a sign of another metric.
 const MOST_STARTS: f64 = 10_000.0;
+/// The most recordings that a trace is made of.
+const MOST_REQUESTS: f64 = 5_000_000.0;
 const LONGEST_SECONDS: f64 = 7.0 * 24.0 * 3600.0;
 
 #[derive(Deserialize)]
@@ -48,13 +51,18 @@ pub struct Reconstruction {
 /// # Errors
 /// What is missing in the export, or is not as it must be.
 pub fn read_export(json: &str, samples_per_minute: u32, mean_minutes: Option<f64>) -> Result<Reconstruction, String> {
-    let export: Export = serde_json::from_str(json)
-        .map_err(|error| format!("the export is not what `aws cloudwatch get-metric-data` writes: {error}"))?;
+    let export: Export = serde_json::from_str(json).map_err(|error| {
+        format!("the export is not what `aws cloudwatch get-metric-data` writes: {}", shorten(&error))
+    })?;
     let averages = read_series(&export, "RecordingStarts")?.ok_or_else(|| missing(&export))?;
     let starts: BTreeMap<i64, f64> =
         averages.iter().map(|(at, average)| (*at, (average * f64::from(samples_per_minute)).round())).collect();
     if let Some((at, count)) = starts.iter().find(|(_, count)| **count > MOST_STARTS) {
         return Err(format!("RecordingStarts is {count} in the minute of {at}, and must be at most {MOST_STARTS}"));
+    }
+    let all: f64 = starts.values().sum();
+    if all > MOST_REQUESTS {
+        return Err(format!("RecordingStarts has {all} recordings in all, and must have at most {MOST_REQUESTS}"));
     }
     if starts.values().all(|count| *count < 1.0) {
         return Err("RecordingStarts has no recording in it".into());
@@ -71,7 +79,10 @@ pub fn read_export(json: &str, samples_per_minute: u32, mean_minutes: Option<f64
 
 fn missing(export: &Export) -> String {
     let found: Vec<&str> = export.metric_data_results.iter().map(|series| series.label.as_str()).collect();
-    format!("RecordingStarts is missing: no result has it as Label, or recordingStarts as Id; the labels are {found:?}")
+    format!(
+        "RecordingStarts is missing: no result has it as Label, or recordingStarts as Id; the labels are {}",
+        shorten(&format!("{found:?}"))
+    )
 }
 
 /// A metric's values by minute; a metric may be in several results, since the CLI joins pages.
@@ -85,13 +96,16 @@ fn read_series(export: &Export, name: &str) -> Result<Option<BTreeMap<i64, f64>>
         }
         for (time, value) in series.timestamps.iter().zip(&series.values) {
             let at: jiff::Timestamp = time.parse().map_err(|_| {
-                format!("a timestamp of {name} is {time:?}, and must be a moment such as 2026-01-05T06:01:00Z")
+                format!("a timestamp of {name} is {}, and must be a moment such as 2026-01-05T06:01:00Z", quote(time))
             })?;
             if at.as_second() % MINUTE_SECONDS != 0 {
-                return Err(format!("a timestamp of {name} is {time:?}, and must be a full minute: the period is 60"));
+                return Err(format!(
+                    "a timestamp of {name} is {}, and must be a full minute: the period is 60",
+                    quote(time)
+                ));
             }
             if !value.is_finite() || *value < 0.0 {
-                return Err(format!("{name} is {value} at {time}, and must not be negative"));
+                return Err(format!("{name} is {value} at {}, and must not be negative", quote(time)));
             }
             values.insert(at.as_second(), *value);
         }
@@ -113,11 +127,16 @@ fn estimate_mean_minutes(starts: &BTreeMap<i64, f64>, busy: Option<&BTreeMap<i64
     let both = || starts.iter().filter_map(|(at, count)| busy.get(at).map(|busy| (*count, *busy)));
     let (begun, under_way) =
         both().fold((0.0, 0.0), |(begun, under_way), (count, busy)| (begun + count, under_way + busy));
-    match begun > 0.0 && under_way > 0.0 {
-        true => Ok(under_way / begun),
-        false => {
-            Err("BusyJibris and RecordingStarts have no minute with a recording in common: say --mean-minutes".into())
-        }
+    if begun == 0.0 || under_way == 0.0 {
+        return Err(
+            "BusyJibris and RecordingStarts have no minute with a recording in common: say --mean-minutes".into()
+        );
+    }
+    let mean_minutes = under_way / begun;
+    let longest_minutes = LONGEST_SECONDS / 60.0;
+    match mean_minutes <= longest_minutes {
+        true => Ok(mean_minutes),
+        false => Err(format!("by BusyJibris a recording takes {mean_minutes} minutes, more than {longest_minutes}")),
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::{
     fmt,
-    io::{self, BufRead, Write},
+    io::{self, BufRead, Read, Write},
 };
+
+use controller::text::{quote, shorten};
 
 use super::Request;
 
 /// The longest recording that a trace may hold, in seconds: a week.
 const LONGEST_SECONDS: i64 = 7 * 24 * 3600;
+/// The longest line, in bytes: a file without line breaks is no trace.
+const LONGEST_LINE: u64 = 1000;
 
 /// What is wrong with a trace, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,23 +35,23 @@ impl std::error::Error for TraceError {}
 ///
 /// # Errors
 /// The first line that is not as it must be.
-pub fn read_trace(trace: impl BufRead) -> Result<Vec<Request>, TraceError> {
+pub fn read_trace(mut trace: impl BufRead) -> Result<Vec<Request>, TraceError> {
     let mut requests: Vec<Request> = Vec::new();
-    for (index, text) in trace.lines().enumerate() {
+    for index in 0.. {
         let fail = |problem: String| TraceError { line: index + 1, problem };
-        let text = text.map_err(|error| fail(error.to_string()))?;
-        let text = text.trim_end_matches('\r');
+        let Some(text) = next_line(&mut trace).map_err(fail)? else { break };
+        let text = text.trim_end_matches(['\r', '\n']);
         match index {
             0 if text == "start,duration_seconds" => continue,
             0 => {
-                return Err(fail(format!("the header is {:?}, and must be start,duration_seconds", shorten(text))));
+                return Err(fail(format!("the header is {}, and must be start,duration_seconds", quote(text))));
             }
             _ if text.is_empty() => continue,
             _ => {}
         }
         let request = read_line(text).map_err(fail)?;
         if requests.last().is_some_and(|before| before.at > request.at) {
-            return Err(fail(format!("{:?} starts before the line above it", shorten(text))));
+            return Err(fail(format!("{} starts before the line above it", quote(text))));
         }
         requests.push(request);
     }
@@ -71,19 +75,27 @@ pub fn write_trace(requests: &[Request], to: &mut impl Write) -> io::Result<()> 
 }
 
 fn read_line(text: &str) -> Result<Request, String> {
-    let (start, duration) = text.split_once(',').ok_or_else(|| format!("{:?} has no comma", shorten(text)))?;
+    let (start, duration) = text.split_once(',').ok_or_else(|| format!("{} has no comma", quote(text)))?;
     let start: jiff::Timestamp = start
         .parse()
-        .map_err(|_| format!("start is {:?}, and must be a moment such as 2026-01-05T06:01:57Z", shorten(start)))?;
+        .map_err(|_| format!("start is {}, and must be a moment such as 2026-01-05T06:01:57Z", quote(start)))?;
     let duration_seconds = duration.parse().ok().filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds));
     let duration_seconds = duration_seconds.ok_or_else(|| {
-        format!("duration_seconds is {:?}, and must be a whole number from 1 to {LONGEST_SECONDS}", shorten(duration))
+        format!("duration_seconds is {}, and must be a whole number from 1 to {LONGEST_SECONDS}", quote(duration))
     })?;
     Ok(Request { at: start.as_millisecond(), duration_ms: duration_seconds * 1000 })
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().take(64).collect()
+fn next_line(trace: &mut impl BufRead) -> Result<Option<String>, String> {
+    let mut line = String::new();
+    let length = trace.by_ref().take(LONGEST_LINE).read_line(&mut line).map_err(|error| shorten(&error))?;
+    match length {
+        0 => Ok(None),
+        _ if length as u64 == LONGEST_LINE && !line.ends_with('\n') => {
+            Err(format!("it is longer than {LONGEST_LINE} bytes"))
+        }
+        _ => Ok(Some(line)),
+    }
 }
 
 #[cfg(test)]
@@ -120,5 +132,7 @@ mod tests {
         }
         let error = read_trace(&b"start,duration_seconds\n\xff\xfe,1\n"[..]).unwrap_err();
         assert_eq!(error.line, 2);
+        let error = read(&line(&"x".repeat(1000))).unwrap_err();
+        assert_eq!(error, "line 3: it is longer than 1000 bytes");
     }
 }

@@ -1,12 +1,28 @@
 //! What may invoke a function. Anything else is an error that says what was expected.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use controller::Settings;
 use planner::InstanceId;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::Function;
+use crate::{
+    Settings,
+    object::Object,
+    text::{quote, shorten},
+};
+
+/// The functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// Samples the pool and scales out.
+    Availability,
+    /// Scales in and repairs.
+    ScaleIn,
+    /// Drains what the hook holds.
+    Drain,
+    /// Predicts the demand of the coming hour.
+    Forecast,
+}
 
 const SCHEDULED: &str = "Scheduled Event";
 /// Where the instance was, of all that the event may name.
@@ -45,33 +61,44 @@ pub fn read_event(function: Function, settings: &Settings, event: Value) -> Resu
         Function::Drain => format!("a {SCHEDULED:?} or an {TERMINATING:?}"),
         Function::Availability | Function::ScaleIn | Function::Forecast => format!("a {SCHEDULED:?}"),
     };
-    let event: EventBridgeEvent = serde_json::from_value(event)
-        .map_err(|error| format!("the event is not from EventBridge ({error}); expected {expected}"))?;
+    let Object(event): Object<EventBridgeEvent> = serde_json::from_value(event)
+        .map_err(|error| format!("the event is not from EventBridge ({}); expected {expected}", shorten(&error)))?;
     match (event.source.as_str(), event.detail_type.as_str()) {
         ("aws.scheduler" | "aws.events", SCHEDULED) => Ok(Trigger::Schedule),
         ("aws.autoscaling", TERMINATING) if function == Function::Drain => read_action(settings, event.detail),
-        (source, detail_type) => Err(format!("the event is a {detail_type:?} from {source:?}; expected {expected}")),
+        (source, detail_type) => {
+            Err(format!("the event is a {} from {}; expected {expected}", quote(detail_type), quote(source)))
+        }
     }
 }
 
 fn read_action(settings: &Settings, detail: Value) -> Result<Trigger, String> {
-    let action: LifecycleAction = serde_json::from_value(detail)
-        .map_err(|error| format!("the detail of the {TERMINATING:?} cannot be read: {error}"))?;
+    let Object(action): Object<LifecycleAction> = serde_json::from_value(detail)
+        .map_err(|error| format!("the detail of the {TERMINATING:?} cannot be read: {}", shorten(&error)))?;
     let (group, hook) = (&settings.auto_scaling_group, &settings.lifecycle_hook);
     if action.auto_scaling_group_name != *group || action.lifecycle_hook_name != *hook {
         return Err(format!(
-            "the event is of group {:?} and hook {:?}; expected group {group:?} and hook {hook:?}",
-            action.auto_scaling_group_name, action.lifecycle_hook_name
+            "the event is of group {} and hook {}; expected group {group:?} and hook {hook:?}",
+            quote(&action.auto_scaling_group_name),
+            quote(&action.lifecycle_hook_name)
         ));
     }
-    if !action.ec2_instance_id.starts_with("i-") {
-        return Err(format!("the event is of {:?}; expected the id of an EC2 instance", action.ec2_instance_id));
+    if !is_instance_id(&action.ec2_instance_id) {
+        return Err(format!("the event is of {}; expected the id of an EC2 instance", quote(&action.ec2_instance_id)));
     }
     let instance = InstanceId::new(action.ec2_instance_id);
     Ok(match action.origin.as_deref() {
         Some(WARM_POOL) => Trigger::LeavingWarmPool(instance),
         _ => Trigger::Terminating(instance),
     })
+}
+
+/// `i-` and hexadecimal digits, 17 at most: the actions on instances take no more than 19 characters.
+fn is_instance_id(text: &str) -> bool {
+    let is_digits = |digits: &str| {
+        (1..=17).contains(&digits.len()) && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    text.strip_prefix("i-").is_some_and(is_digits)
 }
 
 #[cfg(test)]
@@ -90,7 +117,7 @@ mod tests {
     }
 
     fn sample(name: &str) -> Value {
-        let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
@@ -147,6 +174,9 @@ mod tests {
             ("LifecycleHookName", json!("other"), "hook \"jibri-drain\""),
             ("EC2InstanceId", json!(null), "cannot be read"),
             ("EC2InstanceId", json!(""), "expected the id of an EC2 instance"),
+            ("EC2InstanceId", json!("i-"), "expected the id of an EC2 instance"),
+            ("EC2InstanceId", json!("i-1 --all"), "expected the id of an EC2 instance"),
+            ("EC2InstanceId", json!("i-0123456789abcdef01"), "expected the id of an EC2 instance"),
         ] {
             let mut event = sample("drain-lifecycle");
             event["detail"][field] = value;
