@@ -63,6 +63,10 @@ impl CloudReader for &Cloud {
         unreachable!("{NOBODY}")
     }
 
+    async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
+        unreachable!("{NOBODY}")
+    }
+
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
         unreachable!("{NOBODY}")
     }
