@@ -54,7 +54,7 @@ const MOST_LOOKS: f64 = 16.0;
 /// and this one free. That is what having this level saves in refusals; over all levels it adds up to the demand.
 pub(crate) fn marginal_refusals(demand: &Demand) -> Vec<f64> {
     let Demand { during_lead, in_slot, overdispersion, ends } = *demand;
-    let returns = negative_binomial(ends, 0.0, (ends + 6.0 * ends.sqrt() + 4.0) as usize);
+    let returns = returns(ends);
     let looks = (in_slot / STARTS_A_LOOK).ceil().clamp(1.0, MOST_LOOKS);
     let mut saved = vec![0.0; reach(during_lead + in_slot / 2.0, overdispersion)];
     for look in 0..looks as usize {
@@ -70,6 +70,28 @@ pub(crate) fn marginal_refusals(demand: &Demand) -> Vec<f64> {
         }
     }
     saved
+}
+
+/// For each level: the probability that starts need it before an order of the slot arrives. So many refusals it costs
+/// to end it now.
+pub(crate) fn lost_by_ending(demand: &Demand) -> Vec<f64> {
+    let Demand { during_lead, in_slot, overdispersion, ends } = *demand;
+    let returns = returns(ends);
+    let mut taken = vec![0.0; reach(during_lead + in_slot / 2.0, overdispersion)];
+    let starts = negative_binomial(during_lead, overdispersion, taken.len());
+    for (started, probability) in starts.iter().enumerate() {
+        for (returned, share) in returns.iter().enumerate() {
+            taken[started.saturating_sub(returned)] += probability * share;
+        }
+    }
+    let mut more = 0.0;
+    taken.iter_mut().rev().for_each(|probability| more += std::mem::replace(probability, more));
+    taken
+}
+
+/// How many recordings end.
+fn returns(ends: f64) -> Vec<f64> {
+    negative_binomial(ends, 0.0, (ends + 6.0 * ends.sqrt() + 4.0) as usize)
 }
 
 #[cfg(test)]
@@ -133,5 +155,15 @@ mod tests {
         let with = Demand { ends: 2.0, ..without };
         let above = |demand: &Demand| marginal_refusals(demand)[5..].iter().sum::<f64>();
         assert!(above(&with) < 0.5 * above(&without));
+    }
+
+    #[test]
+    fn ending_a_level_costs_what_would_have_needed_it() {
+        let demand = Demand { during_lead: 2.0, in_slot: 0.5, overdispersion: 0.0, ends: 0.0 };
+        let lost = lost_by_ending(&demand);
+        assert!((lost[0] - (1.0 - (-2.0_f64).exp())).abs() < 1e-9, "the first, unless nobody comes");
+        assert!((lost[1] - (1.0 - 3.0 * (-2.0_f64).exp())).abs() < 1e-9);
+        assert!((lost.iter().sum::<f64>() - 2.0).abs() < 1e-6, "all of them, all who come");
+        assert!(lost_by_ending(&Demand { ends: 2.0, ..demand })[0] < lost[0]);
     }
 }
