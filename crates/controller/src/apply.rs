@@ -77,10 +77,13 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
         self.complete_drains(plan).await;
         self.raise_desired(plan).await;
         self.protect(plan).await;
-        self.tag(plan).await;
+        let noted = self.tag(plan).await;
         self.send(plan, Document::Drain).await;
         self.send(plan, Document::Check).await;
-        self.terminate(plan).await;
+        // What is known of the others' idle times may be as old as the tags that could not be written.
+        if noted {
+            self.terminate(plan).await;
+        }
     }
 
     /// Until it succeeds, AWS counts down to the end of the hook.
@@ -145,7 +148,8 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
         }
     }
 
-    async fn tag(&mut self, plan: &Plan) {
+    /// Whether everything could be noted.
+    async fn tag(&mut self, plan: &Plan) -> bool {
         let mut batches: BTreeMap<(&str, String), Vec<InstanceId>> = BTreeMap::new();
         for step in &plan.steps {
             let (key, value, instance) = match &step.action {
@@ -158,10 +162,13 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
             };
             batches.entry((key, value)).or_default().push(instance.clone());
         }
+        let mut noted = true;
         for ((key, value), instances) in batches {
             let result = self.writer.tag(&instances, key, &value).await;
+            noted &= result.is_ok();
             self.note(result);
         }
+        noted
     }
 
     async fn send(&mut self, plan: &Plan, document: Document) {

@@ -83,18 +83,36 @@ pub(crate) fn marginal_refusals(demand: &Demand) -> Vec<f64> {
             *expected += in_slot / looks * posterior * probability;
         }
     }
-    let mut saved = vec![0.0; expected.len()];
-    for (returned, share) in returns(ends) {
-        // As many come back as have started: the first is free.
-        let (served, others) = expected.split_at(returned.min(expected.len()));
-        served.iter().for_each(|expected| saved[0] += expected * share);
-        saved.iter_mut().zip(others).for_each(|(saved, expected)| *saved += expected * share);
-    }
+    let mut saved = after_returns(&expected, ends);
     if saved.len() == MOST_LEVELS {
         // Whoever comes after all of these needs more than there can be: all of them are wanted.
         saved[MOST_LEVELS - 1] += (in_slot - saved.iter().sum::<f64>()).max(0.0);
     }
     saved
+}
+
+/// For each level: the probability that starts need it before an order of the slot arrives. So many refusals it costs
+/// to end it now.
+pub(crate) fn lost_by_ending(demand: &Demand) -> Vec<f64> {
+    let Demand { during_lead, in_slot, overdispersion, ends } = *demand;
+    let starts = negative_binomial(during_lead, overdispersion, reach(during_lead + in_slot / 2.0, overdispersion));
+    let mut taken = after_returns(&starts, ends);
+    // Whoever comes beyond the last level needs all of them.
+    let mut more = (1.0 - taken.iter().sum::<f64>()).max(0.0);
+    taken.iter_mut().rev().for_each(|probability| more += std::mem::replace(probability, more));
+    taken
+}
+
+/// The same by levels, where some that were taken come back.
+fn after_returns(by_starts: &[f64], ends: f64) -> Vec<f64> {
+    let mut by_levels = vec![0.0; by_starts.len()];
+    for (returned, share) in returns(ends) {
+        // As many come back as have started: the first is free.
+        let (served, others) = by_starts.split_at(returned.min(by_starts.len()));
+        served.iter().for_each(|value| by_levels[0] += value * share);
+        by_levels.iter_mut().zip(others).for_each(|(level, value)| *level += value * share);
+    }
+    by_levels
 }
 
 #[cfg(test)]
@@ -177,5 +195,15 @@ mod tests {
         let with = Demand { ends: 2.0, ..without };
         let above = |demand: &Demand| marginal_refusals(demand)[5..].iter().sum::<f64>();
         assert!(above(&with) < 0.5 * above(&without));
+    }
+
+    #[test]
+    fn ending_a_level_costs_what_would_have_needed_it() {
+        let demand = Demand { during_lead: 2.0, in_slot: 0.5, overdispersion: 0.0, ends: 0.0 };
+        let lost = lost_by_ending(&demand);
+        assert!((lost[0] - (1.0 - (-2.0_f64).exp())).abs() < 1e-9, "the first, unless nobody comes");
+        assert!((lost[1] - (1.0 - 3.0 * (-2.0_f64).exp())).abs() < 1e-9);
+        assert!((lost.iter().sum::<f64>() - 2.0).abs() < 1e-6, "all of them, all who come");
+        assert!(lost_by_ending(&Demand { ends: 2.0, ..demand })[0] < lost[0]);
     }
 }

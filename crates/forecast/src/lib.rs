@@ -17,7 +17,7 @@ mod types;
 pub use types::{Forecast, Input, Minute, Policy, Ratio, SLOT_SECONDS, SLOTS, State};
 
 use commitment::commit;
-use distribution::{Demand, marginal_refusals};
+use distribution::{Demand, lost_by_ending, marginal_refusals};
 use season::{Rate, Season};
 
 /// How many minutes of history must be known: a day.
@@ -61,8 +61,8 @@ pub fn forecast(policy: &Policy, input: &Input) -> Result<Forecast, String> {
         price::add_to_table(&mut state, outlook.demand(slot).in_slot, saved, slot_minutes);
     }
     let log_price = price::log_price(&state, policy.hit_rate);
-    let launch_minutes = input.lead_seconds as f64 / 60.0;
-    let mut targets = commit(&saved, log_price.exp(), slot_minutes, launch_minutes);
+    let lost: Vec<Vec<f64>> = (0..SLOTS).map(|slot| lost_by_ending(&outlook.demand(slot))).collect();
+    let mut targets = commit(&saved, &lost, log_price.exp(), slot_minutes);
     let wanted = (targets.spare[0], targets.hold[0]);
     for (spare, hold) in targets.spare.iter_mut().zip(&mut targets.hold) {
         *spare = (*spare).max(policy.floor).min(policy.maximum);

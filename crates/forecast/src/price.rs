@@ -15,8 +15,9 @@ const STEP: f64 = 0.5;
 const HALF_LIFE_DAYS: f64 = 7.0;
 /// Expected requests before the table is believed.
 const LEAST_REQUESTS: f64 = 20.0;
-/// What one excess refusal adds to the logarithm of the price, as long as it is in excess.
-const PROPORTIONAL: f64 = 0.5;
+/// What one excess refusal adds to the logarithm of the price, as long as it is in excess. Little: a price that swings
+/// costs more than one that stays, and chance swings it.
+const PROPORTIONAL: f64 = 0.2;
 /// What it adds for good.
 const INTEGRAL: f64 = 0.1;
 /// How many refusals are remembered as excess or credit: older luck is not paid back.

@@ -10,6 +10,9 @@ const MINUTE_SECONDS: i64 = 60;
 const DAY_MINUTES: i64 = 1440;
 /// How far the level looks to either side, in minutes: an hour in all, so that it always sees one whole shape.
 const LEVEL_REACH: i64 = 30;
+/// How far the first guess of the level looks, in minutes, and how many requests the guess is worth: few requests, on
+/// weekends or in a small pool, say little about one hour of the day.
+const GUESS: (i64, f64) = (90, 3.0);
 /// How far the correction looks to either side, in minutes.
 const MINUTE_REACH: i64 = 1;
 /// How many days back.
@@ -22,6 +25,8 @@ const LEAST_KNOWN_MINUTES: f64 = 600.0;
 const SAME_WEEKDAY: f64 = 2.0;
 /// By which ratio two days' totals may differ and the days still be alike (a standard deviation, logarithmic).
 const LIKENESS: f64 = 0.35;
+/// What even the most unlike day tells: enough if there is no other, and nothing of busy days on a day off.
+const LEAST_LIKENESS: f64 = 1e-4;
 /// Expected requests that the prior guesses of the two variances are worth, squared.
 const SHAPE_PRIOR: (f64, f64) = (0.02, 100.0);
 const MINUTE_PRIOR: (f64, f64) = (0.1, 200.0);
@@ -127,7 +132,7 @@ impl<'a> Season<'a> {
                 let likeness = match self.usual[day.rem_euclid(7) as usize] {
                     Some(usual) => {
                         let distance = ((total + 3.0) / (usual + 3.0)).ln() / LIKENESS;
-                        (-0.5 * distance * distance).exp().max(1e-3)
+                        (-0.5 * distance * distance).exp().max(LEAST_LIKENESS)
                     }
                     None if is_weekend(past) == is_weekend(day) => 1.0,
                     None => 0.1,
@@ -148,9 +153,14 @@ impl<'a> Season<'a> {
         let day = minute.div_euclid(DAY_MINUTES);
         let minute_shape = self.shape_sum(minute - MINUTE_REACH, minute + MINUTE_REACH + 1);
         let minute_shape = minute_shape / (2 * MINUTE_REACH + 1) as f64;
+        let (guess_reach, guess_worth) = GUESS;
+        let (mut wide, mut wide_known) = (0.0, 0.0);
         let (mut around, mut around_known, mut here, mut here_known) = (0.0, 0.0, 0.0, 0.0);
         for (past, weight) in weights {
             let moment = self.utc(minute - (day - past) * DAY_MINUTES);
+            let (requests, known) = self.count(moment, -guess_reach, guess_reach);
+            wide += weight * requests;
+            wide_known += weight * known;
             let (requests, known) = self.count(moment, -LEVEL_REACH, LEVEL_REACH);
             around += weight * requests;
             around_known += weight * known;
@@ -159,13 +169,14 @@ impl<'a> Season<'a> {
             here_known += weight * known;
         }
         // A little of a request in five minutes: never quite zero, never quite sure.
-        let level = (around + 0.02) / (around_known + 5.0);
+        let guess = (wide + 0.02) / (wide_known + 5.0);
+        let level = (around + guess_worth) / (around_known + guess_worth / guess);
         let expected_here = level * here_known * minute_shape;
         let proof = self.proof_against(here, expected_here);
         let correction = (proof + here) / (proof + expected_here);
         Rate {
             mean: level * self.shape[minute.rem_euclid(60) as usize] * correction,
-            uncertainty: 1.0 / (proof + here) + 1.0 / (1.0 + around),
+            uncertainty: 1.0 / (proof + here) + 1.0 / (guess_worth + around),
         }
     }
 

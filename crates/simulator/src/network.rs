@@ -41,7 +41,7 @@ pub struct Network {
     pub cut_until: Milliseconds,
     /// What is refused.
     pub refusals: Vec<Refusal>,
-    /// How many calls were made, and how many of them went wrong on the way.
+    /// How many calls were made, and how many of them went wrong by chance.
     pub counts: CallCounts,
 }
 
@@ -82,7 +82,10 @@ impl Network {
     pub(crate) fn decide(&mut self, operation: &str, now: Milliseconds, rng: &mut Rng) -> Fate {
         self.counts.made += 1;
         let refuses = |refusal: &Refusal| now < refusal.until && operation.starts_with(refusal.operations);
-        let fate = if now < self.cut_until || rng.chance(self.faults.timed_out_before) {
+        if now < self.cut_until {
+            return Fate::Lost;
+        }
+        let fate = if rng.chance(self.faults.timed_out_before) {
             Fate::Lost
         } else if self.refusals.iter().any(refuses) {
             Fate::Refused
