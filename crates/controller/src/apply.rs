@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 use crate::{
     TickError,
     observe::read_hook,
-    ports::{CallError, CallErrorKind, CloudReader, CloudWriter, Document},
+    ports::{CallError, CallErrorKind, CloudReader, CloudWriter, Document, GroupMember},
     tags,
 };
 
@@ -202,7 +202,12 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
                 .members
                 .iter()
                 .any(|member| member.id == *instance && member.lifecycle == LifecycleState::InService);
-            let headroom = group.sizes.desired_capacity > group.sizes.min_size;
+            // Where an earlier step has failed, desired capacity may be lower than what is active: it must not sink further.
+            let active =
+                |member: &&GroupMember| matches!(member.lifecycle, LifecycleState::Pending | LifecycleState::InService);
+            let active = group.members.iter().filter(active).count();
+            let headroom = group.sizes.desired_capacity > group.sizes.min_size
+                && usize::try_from(group.sizes.desired_capacity).is_ok_and(|desired| active <= desired);
             if !in_service || (*decrement && !headroom) {
                 info!(%instance, in_service, headroom, "skipped a step: the group has changed since it was planned");
                 continue;

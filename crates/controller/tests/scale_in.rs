@@ -24,6 +24,42 @@ fn a_victim_that_has_left_meanwhile_is_not_terminated_again() {
     assert!(cloud.done().is_empty());
 }
 
+/// A group of the victim and another, which is new and has no tags yet.
+fn with_a_new_one(desired_capacity: u32) -> GroupDescription {
+    let mut group = group(LifecycleState::InService, desired_capacity);
+    group.members.push(GroupMember { id: InstanceId::new("i-2"), ..group.members[0].clone() });
+    group
+}
+
+#[test]
+fn desired_capacity_does_not_sink_further_under_what_is_active() {
+    for (desired_capacity, done) in [(2, vec!["terminate i-1 true"]), (1, vec![])] {
+        let cloud = idle_for_an_hour();
+        cloud.groups.replace(vec![group(LifecycleState::InService, 1), with_a_new_one(desired_capacity)]);
+        now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
+        assert_eq!(cloud.done(), done, "an earlier step has failed, or somebody has lowered it: {desired_capacity}");
+    }
+}
+
+/// Whose recording could not be noted looks idle for longer than it is.
+#[test]
+fn where_a_state_cannot_be_noted_nobody_goes() {
+    for (refuses, done) in [("nothing", vec!["tag 1 jibri-autoscaler:state", "terminate i-1 true"]), ("tag", vec![])] {
+        let mut cloud = idle_for_an_hour();
+        cloud.groups.replace(vec![with_a_new_one(2)]);
+        let mut new = cloud.descriptions.as_ref().expect("instances")[0].clone();
+        (new.id, new.tags) = (InstanceId::new("i-2"), vec![]);
+        cloud.descriptions.as_mut().expect("instances").push(new);
+        let jibris = &mut cloud.jicofo.as_mut().expect("an answer").jibris;
+        jibris.push(JicofoJibri { nickname: "i-2".into(), ..jibris[0].clone() });
+        cloud.refuses = refuses;
+        let result = now(scale_in::run(&wants_nobody(), &ports(&cloud)));
+        assert_eq!(result.is_err(), refuses == "tag");
+        let ended: Vec<String> = cloud.done().into_iter().filter(|what| !what.starts_with("send")).collect();
+        assert_eq!(ended, done);
+    }
+}
+
 #[test]
 fn without_the_list_of_checks_nobody_goes() {
     let mut cloud = idle_for_an_hour();
