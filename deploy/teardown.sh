@@ -16,13 +16,15 @@ resource() { # LOGICAL_ID: its type, its name, its status
     --query 'StackResourceDetail.[ResourceType,PhysicalResourceId,ResourceStatus]'
 }
 
-# Into `seen`: a line for the group, which tells an empty one from one that is not there; one for its warm pool, if
+# Into `hooks`: the group's terminating hooks. Into `seen`: a line for the group, which tells an empty one from one that is not there; one for its warm pool, if
 # there is one; and one for each instance of both.
 look() {
   local pool
   seen=$(ask autoscaling describe-auto-scaling-groups --auto-scaling-group-names "$group" --query \
     "AutoScalingGroups[].[[['group']],Instances[].[InstanceId,LifecycleState,ProtectedFromScaleIn]][][]") || return
   [[ -n $seen ]] || fail "the group $group is not there. If you have deleted it, delete the stack yourself."
+  hooks=$(ask autoscaling describe-lifecycle-hooks --auto-scaling-group-name "$group" --query \
+    "LifecycleHooks[?LifecycleTransition=='autoscaling:EC2_INSTANCE_TERMINATING'].LifecycleHookName") || return
   pool=$(ask autoscaling describe-warm-pool --auto-scaling-group-name "$group" --query \
     "[WarmPoolConfiguration.[['pool',Status||'there']]||\`[]\`,Instances[].[InstanceId,LifecycleState]][][]") || return
   seen+=$'\n'$pool
@@ -46,7 +48,7 @@ let_go() {
 
 # Returns when no instance is left.
 empty_group() {
-  local seen left answered let_go_before=false failures=0
+  local seen hooks left answered let_go_before=false failures=0
   while true; do
     answered=true
     look || answered=false
@@ -54,6 +56,9 @@ empty_group() {
       echo "$(date +%T) $(count_states)"
       # Whatever it is that is listed, it is not nothing.
       left=$(awk 'NF && $1 !~ /^(group|pool)$/ && $2 !~ /Terminating:Retained$/' <<<"$seen")
+      [[ -z $left || -n $hooks ]] ||
+        fail "the group $group has no terminating hook, so that it would end Jibris in the middle of their recordings;" \
+          "nothing more is ended. Put the hook back (docs/deploying.md says how), then run this again."
       # Only once nothing could be launched since the look before.
       if $let_go_before && [[ -z $left ]]; then
         name_retained

@@ -12,6 +12,7 @@ from pathlib import Path
 FACTS = {
     "get-caller-identity": "000000000000",
     "describe-stacks": "False",
+    "describe-lifecycle-hooks": "jibri-drain",
     "describe-stack-resource Group": "AWS::AutoScaling::AutoScalingGroup\tjibri\tCREATE_COMPLETE",
     "describe-stack-resource RecordingsBucket": "AWS::S3::Bucket\tjibri-recordings\tCREATE_COMPLETE",
 }
@@ -36,7 +37,7 @@ def main(arguments):
             name = words[words.index("--logical-resource-id") + 1]
             print(scenario["facts"].get(f"{operation} {name}") or FACTS[f"{operation} {name}"])
         elif operation in FACTS:
-            print(scenario["facts"].get(operation) or FACTS[operation])
+            print(scenario["facts"].get(operation, FACTS[operation]))
     finally:
         scenario_path.write_text(json.dumps(scenario))
 

@@ -95,6 +95,17 @@ class WithAScenario(Teardown):
         self.assert_torn_down(run)
         self.assertIn("the last forecast stays in the SSM parameter /jibri/forecast", run.stderr)
 
+    def test_without_a_hook_nobody_is_ended(self):
+        self.play([["i-1", "InService", "True"]], facts={"describe-lifecycle-hooks": ""})
+        self.assert_fails(self.run_script("jibri", "--yes"), "no terminating hook")
+        self.assert_nothing_changed()
+
+    def test_a_hook_that_is_deleted_meanwhile_ends_it(self):
+        self.put_program("sleep", f"""sed -i 's/"facts": {{}}/"facts": {{"describe-lifecycle-hooks": ""}}/' $SCENARIO""")
+        self.play([["i-1", "Terminating:Wait", "False"]], [["i-1", "Terminating:Wait", "False"]])
+        self.assert_fails(self.run_script("jibri", "--yes"), "no terminating hook")
+        self.assertEqual(len(self.calls("update-auto-scaling-group")), 1)
+
     def test_nothing_can_be_launched_meanwhile(self):
         self.play([["i-1", "Pending", "False"]], [["i-1", "InService", "True"]], [])
         self.assert_torn_down(self.run_script("jibri", "--yes"))
@@ -277,6 +288,12 @@ class WithMoto(Teardown):
                 },
             }
         self.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+        if group_size:
+            # This server makes no hooks of a template's.
+            self.client("autoscaling").put_lifecycle_hook(
+                AutoScalingGroupName=name, LifecycleHookName="jibri-drain",
+                LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
+            )  # fmt: skip
         found = self.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
         return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
 

@@ -135,16 +135,16 @@ impl Watch<'_> {
     }
 
     fn look_at_the_end(&mut self) -> Option<Breach> {
-        let (snapshot, kept_busy, flaws, drains, retained) = {
+        let (snapshot, kept_busy, flaws, drains, abandoned) = {
             let world = self.runner.world();
-            let retained = world.needlessly_retained(self.plan.calm_from + RECOVERY_MS);
-            (world.snapshot(), world.busy_machines(), world.flaws(), world.drains(), retained)
+            let abandoned = world.needlessly_abandoned(self.plan.calm_from + RECOVERY_MS);
+            (world.snapshot(), world.busy_machines(), world.flaws(), world.drains(), abandoned)
         };
         let wanted = self.plan.limits.least_spare;
         let expected = wanted + kept_busy;
         let problem = if let Some((instance, age_ms)) = drains.first() {
             format!("the drain of {instance} has lasted for {} minutes", age_ms / MINUTE_MS)
-        } else if let Some(instance) = retained.first() {
+        } else if let Some(instance) = abandoned.first() {
             format!("{instance} was given up, and could have been drained")
         } else if let Some(flaw) = flaws.first() {
             flaw.clone()

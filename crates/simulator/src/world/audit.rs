@@ -76,6 +76,8 @@ pub(super) struct Audit {
     desired_changed_at: Option<Milliseconds>,
     /// While Jicofo is away: since when, and the largest pool that anybody else has asked for meanwhile.
     silence: Option<(Milliseconds, u32)>,
+    /// Instances that were given up, and could have been drained if they had been told to.
+    needlessly_abandoned: Vec<(Milliseconds, String)>,
     pub(super) hook_deleted_at: Option<Milliseconds>,
 }
 
@@ -246,6 +248,9 @@ impl World {
             }
             return;
         }
+        if !jibri.is_busy() && jibri.failing_uploads == 0 {
+            self.audit.needlessly_abandoned.push((self.now, instance.to_owned()));
+        }
         let age_ms = machine.wait.as_ref().map_or(0, |wait| self.now - wait.began_at);
         if !self.config.retain_abandoned {
             self.breach(invariant::CUT, format!("{instance} is abandoned, and the group does not retain it"));
@@ -305,16 +310,10 @@ impl World {
         waits.map(|(machine, wait)| (machine.id.clone(), self.now - wait.began_at)).collect()
     }
 
-    /// Instances that were retained since then, although their Jibri was there to be drained.
-    pub fn needlessly_retained(&self, since: Milliseconds) -> Vec<String> {
-        let recent = self.log.iter().rev().take_while(|entry| entry.at >= since);
-        let retained = recent.filter_map(|entry| match &entry.happening {
-            Happening::Retained { instance } => self.machines.get(instance),
-            _ => None,
-        });
-        let drainable =
-            |machine: &&Machine| machine.exists() && !machine.jibri.is_busy() && machine.jibri.failing_uploads == 0;
-        retained.filter(drainable).map(|machine| machine.id.clone()).collect()
+    /// Instances that were given up since then, although their Jibri was there to be drained.
+    pub fn needlessly_abandoned(&self, since: Milliseconds) -> Vec<String> {
+        let recent = self.audit.needlessly_abandoned.iter().filter(|(at, _)| *at >= since);
+        recent.map(|(_, instance)| instance.clone()).collect()
     }
 
     /// How many of the group's machines record for ever, and so are never let go.
