@@ -181,7 +181,9 @@ impl Runner {
     pub fn run_until(&mut self, end: Milliseconds) {
         loop {
             let wake = self.running.iter().map(|invocation| invocation.wake_at.get().min(invocation.times_out_at));
-            let wake = wake.chain(self.late_events.iter().map(|(at, _)| *at)).min();
+            // A lifecycle event is delivered when it happens, and not when somebody wakes.
+            let events = self.late_events.iter().map(|(at, _)| *at).chain(self.world.borrow().next_event_at());
+            let wake = wake.chain(events).min();
             let moment = wake.map_or(self.next_schedule, |wake| wake.min(self.next_schedule));
             let now = self.world.borrow().now();
             if moment > end {

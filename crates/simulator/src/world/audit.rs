@@ -204,7 +204,9 @@ impl World {
         }
         let truth = self.truth(&limits);
         let left = truth.available.saturating_sub(1) + self.recent_changes();
-        if machine.is_available() && left < limits.least_spare && !misled {
+        // Who has only just come up is replaced for what was so a moment ago.
+        let known = machine.jibri.up_since.is_some_and(|since| now - since > OVERLAP_MS);
+        if machine.is_available() && known && left < limits.least_spare && !misled {
             let least = limits.least_spare;
             self.breach(invariant::CAP, format!("{instance} is ended, and {left} of {least} to be held are left"));
         }
@@ -248,7 +250,8 @@ impl World {
             }
             return;
         }
-        if !jibri.is_busy() && jibri.failing_uploads == 0 {
+        let quiet = jibri.busy_until.is_none_or(|until| self.now - until > UNKNOWN_FOR_MS);
+        if quiet && !jibri.is_busy() && jibri.failing_uploads == 0 {
             self.audit.needlessly_abandoned.push((self.now, instance.to_owned()));
         }
         let age_ms = machine.wait.as_ref().map_or(0, |wait| self.now - wait.began_at);

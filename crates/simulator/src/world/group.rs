@@ -302,6 +302,7 @@ impl World {
                 failing_uploads: 0,
                 leftovers: Vec::new(),
                 busy_since: None,
+                busy_until: None,
                 up_since: None,
             },
             busy_ms: 0,

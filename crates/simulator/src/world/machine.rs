@@ -68,6 +68,8 @@ pub(super) struct Jibri {
     /// Folders of finished recordings whose upload failed.
     pub(super) leftovers: Vec<String>,
     pub(super) busy_since: Option<Milliseconds>,
+    /// When it was busy last, before now.
+    pub(super) busy_until: Option<Milliseconds>,
     /// When its process began.
     pub(super) up_since: Option<Milliseconds>,
 }
@@ -139,6 +141,7 @@ impl Machine {
 
     pub(super) fn settle_busy(&mut self, now: Milliseconds) {
         if let Some(since) = self.jibri.busy_since.take() {
+            self.jibri.busy_until = Some(now);
             self.busy_ms += now - since;
         }
     }
