@@ -143,7 +143,7 @@ impl Plan {
                 config.jicofos = 2;
                 self.strike_now_and_then(kind, rng);
             }
-            FaultKind::NetworkCut => self.outage(kind, 0, |ms| Strike::CutNetwork(ms), rng),
+            FaultKind::NetworkCut => self.outage(kind, 0, Strike::CutNetwork, rng),
             FaultKind::RolesRemoved => self.outage(kind, 1, |ms| Strike::Refuse("", ms), rng),
             _ => self.strike_now_and_then(kind, rng),
         }
