@@ -106,7 +106,7 @@ def main():
         print(f"{'ok' if as_expected else 'MISSED':<7} {bug['name']:<28} {found or 'nothing breaks'}", flush=True)
         for path, source in before.items():
             (COPY / path).write_text(source)
-    print(f"{missed} of {len(bugs)} not as expected")
+    print(f"{len(bugs) - missed} of {len(bugs)} as expected")
     return 1 if missed else 0
 
 
