@@ -38,6 +38,19 @@ fn ended_at(world: &World, id: &str) -> Option<Milliseconds> {
 }
 
 #[test]
+fn the_lifecycle_event_begins_a_drain_at_once() {
+    let mut runner = recording_for(HOUR, |_| {}, &[]);
+    go_on(&mut runner, 2 * SECOND);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 7 * SECOND);
+    let world = runner.world();
+    let held = moment(&world, |happening| matches!(happening, Happening::HookWaits { .. })).expect("a hook");
+    let told =
+        |happening: &Happening| matches!(happening, Happening::CommandSent { document, .. } if document == DRAIN);
+    assert_eq!(moment(&world, told), Some(held), "neither the next minute nor the next sample is waited for");
+}
+
+#[test]
 fn a_long_recording_outlasts_many_heartbeat_time_outs_and_then_its_instance_ends() {
     let mut runner = recording_for(3 * HOUR, |config| config.hook = hook(1800, false), &[]);
     let id = recorder_of(&runner.world(), 0);

@@ -121,37 +121,33 @@ impl Client {
         self.half_latency().await;
         let now = self.world.borrow().now();
         let fate = self.network.borrow_mut().decide(operation, now, &mut self.rng.borrow_mut());
-        let result = match fate {
-            Fate::Arrives | Fate::AnswerLost => Some(effect(&mut self.world.borrow_mut())),
-            Fate::Lost | Fate::Fails | Fate::Refused => None,
-        };
-        if fate.patience_ms() > 0 {
-            self.sleep_until_ms(now + fate.patience_ms()).await;
-        }
-        self.half_latency().await;
-        let result = match (fate.error(operation), result) {
-            (Some(error), _) => return Err(error),
-            (None, Some(result)) => result,
-            (None, None) => {
-                return Err(CallError {
-                    operation: operation.to_owned(),
-                    kind: CallErrorKind::Other,
-                    message: "there is no answer".to_owned(),
-                });
+        let answer = match fate.error(operation) {
+            None => effect(&mut self.world.borrow_mut()).map_err(|error| call_error(operation, &error)),
+            Some(error) => {
+                if fate == Fate::AnswerLost {
+                    // It has its effect, and nobody hears of it.
+                    drop(effect(&mut self.world.borrow_mut()));
+                }
+                self.sleep_until_ms(now + fate.patience_ms()).await;
+                Err(error)
             }
         };
-        result.map_err(|error| {
-            let kind = match error.code {
-                "ValidationError" if error.message.contains("No active Lifecycle Action") => {
-                    CallErrorKind::NoActiveLifecycleAction
-                }
-                "InvalidInstanceId" | "InvalidInstanceID.NotFound" => CallErrorKind::UnknownInstance,
-                "ParameterNotFound" => CallErrorKind::ParameterNotFound,
-                _ => CallErrorKind::Other,
-            };
-            CallError { operation: operation.to_owned(), kind, message: error.to_string() }
-        })
+        self.half_latency().await;
+        answer
     }
+}
+
+/// An error of AWS, as the ticks tell them apart.
+fn call_error(operation: &str, error: &AwsError) -> CallError {
+    let kind = match error.code {
+        "ValidationError" if error.message.contains("No active Lifecycle Action") => {
+            CallErrorKind::NoActiveLifecycleAction
+        }
+        "InvalidInstanceId" | "InvalidInstanceID.NotFound" => CallErrorKind::UnknownInstance,
+        "ParameterNotFound" => CallErrorKind::ParameterNotFound,
+        _ => CallErrorKind::Other,
+    };
+    CallError { operation: operation.to_owned(), kind, message: error.to_string() }
 }
 
 impl JicofoReader for Client {
