@@ -16,7 +16,7 @@ use axum::routing::{get, put};
 use md5::{Digest, Md5};
 use world::AwsError;
 
-use crate::arn;
+use world::arn;
 use crate::call_log::{ApiCall, Resource};
 use crate::server::caller;
 use crate::state::State;

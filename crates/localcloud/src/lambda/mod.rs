@@ -17,7 +17,7 @@ use world::Milliseconds;
 
 use self::environment::Environment;
 use self::runtime_api::Event;
-use crate::arn;
+use world::arn;
 use crate::config::FunctionConfig;
 use crate::state::State;
 

@@ -6,7 +6,7 @@ use world::{AwsError, Ec2InstanceView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
-use crate::arn;
+use world::arn;
 use crate::call_log::Resource;
 use crate::clock::iso_8601;
 

@@ -7,7 +7,7 @@ use world::{AwsError, CommandView, Milliseconds};
 
 use super::page::{Page, page_size};
 use super::{Operation, refused};
-use crate::arn;
+use world::arn;
 use crate::call_log::Resource;
 
 const VALIDATION_EXCEPTION: &str = "ValidationException";
