@@ -25,10 +25,10 @@ mod state;
 mod throttle;
 mod wire;
 
-pub use world::arn::{ACCOUNT, REGION};
 pub use call_log::{ApiCall, Resource};
 pub use clock::WorldClock;
 pub use cloud::{Addresses, LocalCloud};
 pub use config::{CloudConfig, EventFaults, FunctionConfig, Ports};
 pub use history::{History, published};
 pub use lambda::{Invocation, Outcome};
+pub use world::arn::{ACCOUNT, REGION};

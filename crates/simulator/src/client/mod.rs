@@ -141,9 +141,7 @@ impl JicofoReader for Client {
         let mut conduct = self.conduct.get();
         conduct.heard = answers.iter().all(|answer| matches!(answer, JicofoAnswer::Answers(_)));
         self.conduct.set(conduct);
-        let failed = |message: &str| {
-            Err(CallError::unanswered("GET /stats", message))
-        };
+        let failed = |message: &str| Err(CallError::unanswered("GET /stats", message));
         let read = |answer| match answer {
             JicofoAnswer::Answers(view) => Ok(reading(view)),
             JicofoAnswer::Refuses => failed("connection refused"),

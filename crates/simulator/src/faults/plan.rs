@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use controller::{Function, Settings};
 
 use super::FaultKind;
-use crate::{
-    network::CallFaults,
-    run::InvocationFaults,
-};
+use crate::{network::CallFaults, run::InvocationFaults};
 use world::{
     AuditLimits, FaultRates, Incident, JicofoFault, Milliseconds, WorldConfig,
     demand::{Office, generate},
