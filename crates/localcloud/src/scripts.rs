@@ -11,9 +11,9 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use world::ScriptRun;
 
+use crate::addresses::Addresses;
 use crate::arn::REGION;
 use crate::bucket::BUCKET;
-use crate::cloud::Addresses;
 use crate::jibri::JibriPorts;
 use crate::state::State;
 

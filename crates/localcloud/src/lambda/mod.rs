@@ -1,7 +1,6 @@
 //! Lambda: runs the functions' real binaries, and keeps a record of every invocation.
 
 mod environment;
-pub(crate) mod invoke_api;
 mod runtime_api;
 
 use std::collections::BTreeMap;
