@@ -1,6 +1,6 @@
 //! What a run of a policy came to, and whether it serves well enough.
 
-use super::{policies::Parameter, pool::Tally};
+use super::{policies::Parameter, pool::PoolTally};
 
 /// A run at one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -8,7 +8,7 @@ pub struct Figures {
     /// The parameter.
     pub parameter: Parameter,
     /// What the run came to.
-    pub tally: Tally,
+    pub tally: PoolTally,
 }
 
 impl Figures {

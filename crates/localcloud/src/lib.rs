@@ -1,7 +1,7 @@
-//! The simulator's world in real time, behind real HTTP on loopback: AWS's wire protocols, Jicofo's and Jibri's REST
+//! The simulated world in real time, behind real HTTP on loopback: AWS's wire protocols, Jicofo's and Jibri's REST
 //! interfaces, and the Lambda runtime interface. The functions' real binaries run against it unchanged.
 //!
-//! What the world does is decided in the simulator alone; here it is only given a clock and ports.
+//! What the world does is decided in the crate `world` alone; here it is only given a clock and ports.
 
 mod addresses;
 mod arn;
@@ -33,6 +33,6 @@ pub use arn::{ACCOUNT, REGION};
 pub use call_log::{ApiCall, Resource};
 pub use clock::WorldClock;
 pub use cloud::LocalCloud;
-pub use config::{CloudConfig, EventFaults, FunctionConfig, Ports};
+pub use config::{CloudConfig, EventFaults, FunctionConfig, ListenPorts};
 pub use history::{History, published};
 pub use lambda::{Invocation, Outcome};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     FaultKind,
-    plan::Plan,
+    plan::DayPlan,
     strikes::{MINUTE_MS, Strike},
 };
 use crate::{
@@ -44,7 +44,7 @@ impl Day {
     /// # Errors
     /// Only when the plan is impossible, which no seed's is.
     pub fn run(seed: u64, only: Option<FaultKind>, keep_timeline: bool) -> Result<Day, String> {
-        Day::live(seed, &Plan::draw(seed, only)?, keep_timeline)
+        Day::live(seed, &DayPlan::draw(seed, only)?, keep_timeline)
     }
 
     /// Lives through the day on which this kind of fault alone would strike, without it.
@@ -52,10 +52,10 @@ impl Day {
     /// # Errors
     /// Only when the plan is impossible, which no seed's is.
     pub fn run_without(seed: u64, kind: FaultKind, keep_timeline: bool) -> Result<Day, String> {
-        Day::live(seed, &Plan::draw(seed, Some(kind))?.without_faults(), keep_timeline)
+        Day::live(seed, &DayPlan::draw(seed, Some(kind))?.without_faults(), keep_timeline)
     }
 
-    fn live(seed: u64, plan: &Plan, keep_timeline: bool) -> Result<Day, String> {
+    fn live(seed: u64, plan: &DayPlan, keep_timeline: bool) -> Result<Day, String> {
         let mut runner = Runner::new(plan.config.clone(), plan.settings.clone(), plan.faults.invocations, seed)?;
         runner.network().faults = plan.faults.calls;
         runner.world().set_rates(plan.faults.rates);
@@ -76,7 +76,7 @@ impl Day {
 
 /// Looks every minute whether all is as it must always be.
 struct Watch<'a> {
-    plan: &'a Plan,
+    plan: &'a DayPlan,
     runner: &'a mut Runner,
     short_since: Option<Milliseconds>,
 }
@@ -178,7 +178,7 @@ impl Watch<'_> {
     }
 }
 
-fn count_strikes(plan: &Plan) -> BTreeMap<&'static str, u64> {
+fn count_strikes(plan: &DayPlan) -> BTreeMap<&'static str, u64> {
     let mut faults = BTreeMap::new();
     for (_, kind, _) in &plan.faults.strikes {
         *faults.entry(kind.name()).or_default() += 1;

@@ -26,7 +26,7 @@ const FORECAST_PARAMETER: &str = "/jibri/forecast";
 
 /// One day.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct DayPlan {
     pub(super) kinds: Vec<FaultKind>,
     pub(super) config: WorldConfig,
     pub(super) settings: Settings,
@@ -38,9 +38,9 @@ pub(super) struct Plan {
     pub(super) limits: AuditLimits,
 }
 
-impl Plan {
+impl DayPlan {
     /// The day of this seed; `only` restricts what goes wrong to one kind.
-    pub(super) fn draw(seed: u64, only: Option<FaultKind>) -> Result<Plan, String> {
+    pub(super) fn draw(seed: u64, only: Option<FaultKind>) -> Result<DayPlan, String> {
         let mut rng = Rng::new(seed);
         let kinds = draw_kinds(&mut rng, only);
         let start = WorldConfig::default().start + BEGINS_AT_HOUR * HOUR_MS;
@@ -73,11 +73,11 @@ impl Plan {
         let span = Span { from: start, until: calm_from };
         let mut faults = Faults::none(span, u64::try_from(latency).unwrap_or(0));
         faults.add_all(&kinds, &mut config, &mut rng);
-        Ok(Plan { kinds, config, settings, planned, faults, calm_from, end, limits })
+        Ok(DayPlan { kinds, config, settings, planned, faults, calm_from, end, limits })
     }
 
     /// The same day, and nothing strikes. A second Jicofo stays: it is there to be struck.
-    pub(super) fn without_faults(mut self) -> Plan {
+    pub(super) fn without_faults(mut self) -> DayPlan {
         let span = Span { from: self.config.start, until: self.calm_from };
         self.faults = Faults::none(span, self.faults.invocations.call_latency_ms);
         self.config.ssm = WorldConfig::default().ssm;
