@@ -30,7 +30,7 @@ pub struct CloudConfig {
     /// What happens to events on their way.
     pub event_faults: EventFaults,
     /// The ports to listen on.
-    pub ports: Ports,
+    pub ports: ListenPorts,
 }
 
 impl CloudConfig {
@@ -46,7 +46,7 @@ impl CloudConfig {
             template: None,
             output_directory,
             event_faults: EventFaults::default(),
-            ports: Ports::default(),
+            ports: ListenPorts::default(),
         }
     }
 }
@@ -90,7 +90,7 @@ pub struct EventFaults {
 
 /// The ports to listen on; 0 takes any that is free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ports {
+pub struct ListenPorts {
     /// All of AWS's services.
     pub aws: u16,
     /// Jicofo.

@@ -167,8 +167,9 @@ mod tests {
             hook: "drain".into(),
             instance: "i-0a".into(),
             transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+            origin: "AutoScalingGroup",
         };
-        let event: serde_json::Value = serde_json::from_str(&lifecycle_event("id", &event)).expect("JSON");
+        let event = lifecycle_event("id", &event);
         assert_eq!(event["detail-type"], "EC2 Instance-terminate Lifecycle Action");
         assert_eq!(event["time"], "2026-11-22T07:00:01Z");
         assert_eq!(event["detail"]["EC2InstanceId"], "i-0a");

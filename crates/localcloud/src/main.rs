@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use localcloud::demo::{self, Demo};
-use localcloud::{CloudConfig, LocalCloud, Ports, published};
+use localcloud::{CloudConfig, ListenPorts, LocalCloud, published};
 use world::demand::Request;
 use world::rng::Rng;
 use world::{Milliseconds, WorldConfig};
@@ -114,7 +114,7 @@ async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     config.settings.insert("FORECAST_PARAMETER".into(), "/jibri/forecast".into());
     config.template = Some(arguments.template);
     config.speed = arguments.speed;
-    config.ports = Ports { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
+    config.ports = ListenPorts { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
     let mut cloud = LocalCloud::start(config).await?;
     let variables = describe_variables(&cloud);
     let path = output.join("environment");

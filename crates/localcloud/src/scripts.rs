@@ -11,8 +11,8 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use world::ScriptRun;
 
+use crate::addresses::Addresses;
 use crate::bucket::BUCKET;
-use crate::cloud::Addresses;
 use crate::jibri::JibriPorts;
 use crate::state::State;
 use world::arn::REGION;
