@@ -116,3 +116,30 @@ fn every_link_within_the_documents_leads_somewhere() {
         }
     }
 }
+
+/// Words that hide the subject of a sentence: a text says "an instance that…", "the function", "an operator".
+const HIDING: [&str; 8] = ["who", "whoever", "whom", "whomever", "nobody", "somebody", "anybody", "everybody"];
+
+/// The files that may have these words, and why.
+const MAY_HIDE: [&str; 2] = [
+    // Apache's own text.
+    "LICENSE",
+    // It lists them.
+    "tests/tidy.rs",
+];
+
+#[test]
+fn every_sentence_names_its_subject() {
+    let mut found = Vec::new();
+    for path in files().into_iter().filter(|path| !MAY_HIDE.iter().any(|name| path == Path::new(name))) {
+        let bytes = fs::read(root().join(&path)).expect("a file");
+        for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+            // Names of tests are sentences too: an underscore separates words.
+            let words = line.split(|letter: char| !letter.is_alphabetic()).map(str::to_lowercase);
+            for word in words.filter(|word| HIDING.contains(&word.as_str())) {
+                found.push(format!("{}:{}: {word}", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "name the instance, the function or the person:\n{}", found.join("\n"));
+}
