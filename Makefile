@@ -82,7 +82,7 @@ mutants: ## Plant each bug of tests/planted/bugs.toml, and check that the simula
 	python3 tests/planted/plant.py
 
 bench: ## Measure a simulated month, a comparison, and one forecast
-	cargo bench --package simulator --package forecast
+	cargo bench --package simulator --package compare --package forecast
 
 cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
 	cargo build --package localcloud

@@ -14,9 +14,9 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use md5::{Digest, Md5};
-use simulator::world::AwsError;
+use world::AwsError;
 
-use crate::arn;
+use world::arn;
 use crate::call_log::{ApiCall, Resource};
 use crate::server::caller;
 use crate::state::State;

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use serde::Serialize;
-use simulator::world::{Milliseconds, World};
+use world::{Milliseconds, World};
 
-use crate::arn;
+use world::arn;
 
 /// One call of an AWS action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,11 +7,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use simulator::world::{Scripts, Snapshot, Summary, World};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use world::{Scripts, Snapshot, Summary, World};
 
-use crate::arn::REGION;
+use world::arn::REGION;
 use crate::bucket;
 use crate::call_log::{ApiCall, CallLog};
 use crate::clock::WorldClock;

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, ensure};
 use axum::body::Bytes;
 use serde::Serialize;
-use simulator::world::Milliseconds;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use world::Milliseconds;
 
 use self::environment::Environment;
 use self::runtime_api::Event;
-use crate::arn;
+use world::arn;
 use crate::config::FunctionConfig;
 use crate::state::State;
 

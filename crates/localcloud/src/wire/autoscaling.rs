@@ -2,11 +2,11 @@
 //!
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Operations.html>
 
-use simulator::world::{ActivityView, AwsError, GroupInstanceView, GroupView, HookView};
+use world::{ActivityView, AwsError, GroupInstanceView, GroupView, HookView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
-use crate::arn;
+use world::arn;
 use crate::call_log::Resource;
 use crate::clock::iso_8601;
 

@@ -1,7 +1,7 @@
 //! CBOR's values: all of CloudWatch's protocols are translated into them, and answered out of them.
 
 use ciborium::Value;
-use simulator::world::Milliseconds;
+use world::Milliseconds;
 
 use super::{Parameters, Xml};
 use crate::clock::iso_8601;

@@ -2,11 +2,11 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/OperationList-query.html>
 
-use simulator::world::{AwsError, Ec2InstanceView};
+use world::{AwsError, Ec2InstanceView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
-use crate::arn;
+use world::arn;
 use crate::call_log::Resource;
 use crate::clock::iso_8601;
 

@@ -3,9 +3,12 @@
 
 mod alarms;
 mod api;
+pub mod arn;
 mod audit;
 mod config;
+pub mod demand;
 mod ec2;
+pub mod events;
 mod group;
 mod hooks;
 mod incidents;
@@ -15,6 +18,7 @@ mod log;
 mod machine;
 mod policies;
 mod published;
+pub mod rng;
 mod scaling;
 mod ssm;
 mod stale;
@@ -35,8 +39,8 @@ pub use log::{Happening, LogEntry};
 pub use policies::{PolicyConfig, Step};
 pub use summary::{Snapshot, Summary};
 
-use crate::rng::Rng;
 use machine::Machine;
+use rng::Rng;
 
 /// The world.
 #[derive(Clone, Debug)]
