@@ -143,3 +143,37 @@ fn every_sentence_names_its_subject() {
     }
     assert!(found.is_empty(), "name the instance, the function or the person:\n{}", found.join("\n"));
 }
+
+/// The anchors of a document's headings, as GitHub makes them.
+fn anchors(document: &str) -> Vec<String> {
+    let headings = document.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| -> String {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter));
+        kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_to_a_heading_finds_it() {
+    let mut checked = 0;
+    for path in files().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(root().join(&path)).expect("a document is text");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let Some((file, anchor)) = link.split_once('#').filter(|(file, _)| !file.contains("://")) else { continue };
+            let target = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap_or(Path::new("")).join(file),
+            };
+            let document = fs::read_to_string(root().join(&target)).unwrap_or_default();
+            assert!(
+                anchors(&document).iter().any(|one| one == anchor),
+                "{} links to {link}, which is no heading",
+                path.display()
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 5, "{checked} links to headings");
+}
