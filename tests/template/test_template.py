@@ -308,9 +308,9 @@ class Metrics(unittest.TestCase):
         self.assertEqual(watched["FunctionsFailAlarm"], of("availability", "scale_in", "drain"))
         self.assertEqual(watched["ForecastFailsAlarm"], of("forecast"))
 
-    def test_the_guide_explains_every_alarm_and_no_other(self):
-        guide = (ROOT / "docs" / "deploying.md").read_text()
-        explained = re.findall(r"^\| `(\w+Alarm)` \|", guide, re.MULTILINE)
+    def test_the_page_of_alarms_has_every_alarm_and_no_other(self):
+        page = (ROOT / "docs" / "alarms.md").read_text()
+        explained = re.findall(r"^## (\w+Alarm)$", page, re.MULTILINE)
         self.assertEqual(sorted(explained), sorted(STACK.of_type("AWS::CloudWatch::Alarm")))
 
     def test_the_dashboard_shows_every_alarm(self):
