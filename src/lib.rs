@@ -1,4 +1,4 @@
-//! The shell of the autoscaler: what needs AWS's SDKs, HTTP or Lambda. The ticks themselves are in `controller`.
+//! The shell of the autoscaler: all code that needs AWS's SDKs, HTTP or Lambda. The ticks themselves are in `controller`.
 //!
 //! - [`serve`](fn@serve): a function's whole life, called by its thin `main` in `functions/`
 //! - [`adapters`]: the ticks' ports over AWS and Jicofo

@@ -120,12 +120,12 @@ impl LocalCloud {
         self.lambda.invocations()
     }
 
-    /// Stops everything, and returns when nothing is left running. The world stands still then, and can still be asked.
+    /// Stops everything, and returns when nothing runs any more. The world then stands still, and can still be read.
     pub async fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             self.state.stop();
             self.lambda.kill_idle().await;
-            // It blocks, which a task must not.
+            // Stopping blocks, which a task must not do.
             let _ = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(STOP_TIMEOUT)).await;
         }
     }
@@ -189,7 +189,7 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
     Ok((state, lambda, addresses, variables))
 }
 
-/// The same seed gives the same instance ids: what another run has uploaded would pass for this one's.
+/// The same seed gives the same instance ids, so that an upload of an earlier run would pass for one of this run.
 fn forget_the_last_run(output_directory: &Path) -> anyhow::Result<()> {
     for name in ["instances", "recordings"] {
         let directory = output_directory.join(name);
@@ -239,7 +239,7 @@ fn published_before(config: &CloudConfig) -> MetricStore {
     metrics
 }
 
-/// What every function is told. The given settings come last, and win.
+/// The environment of every function. The given settings come last, and so override the rest.
 fn shared_variables(config: &CloudConfig, addresses: Addresses, clock: WorldClock) -> Vec<(String, String)> {
     let mut variables = vec![
         ("AWS_ENDPOINT_URL".to_owned(), format!("http://{}", addresses.aws)),

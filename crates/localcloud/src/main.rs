@@ -1,4 +1,4 @@
-//! Serves a small standing world: something to point the functions at while one works on them.
+//! Serves a small world that goes on until it is stopped, to run functions against during development.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! The one listener of AWS: tells the services apart, and speaks to each caller in its service's protocol.
+//! The one listener of AWS: tells the services apart, and answers each in its own protocol.
 
 use std::fmt::Display;
 use std::sync::{Arc, PoisonError};
@@ -188,7 +188,7 @@ fn not_understood(error: impl Display) -> AwsError {
     refused("SerializationException", error.to_string())
 }
 
-/// The code by which each service tells that it is called too often.
+/// The code with which each service says that it is called too often.
 fn throttled(service: Service) -> AwsError {
     let (code, http_status) = match service {
         Service::AutoScaling | Service::CloudWatch => ("Throttling", 400),

@@ -239,7 +239,8 @@ impl DeployedFunction {
     }
 }
 
-/// What Lambda itself sets, and then everything else. The access key id tells the call log who calls.
+/// What Lambda itself sets, and then everything else. By the access key id the call log knows which
+/// function calls.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn function_variables(name: &str, variables: &[(String, String)]) -> Vec<(String, String)> {

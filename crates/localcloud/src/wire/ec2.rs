@@ -106,7 +106,7 @@ fn matches_filter(instance: &Ec2InstanceView, filter: &Filter, value: &str) -> b
 }
 
 fn write_reservation(xml: &mut Xml, instance: &Ec2InstanceView) {
-    // AWS groups what one call has launched; to readers the grouping is nothing to rely on.
+    // AWS groups the instances that one call has launched. Readers must not rely on the grouping.
     xml.text("reservationId", instance.id.replacen("i-", "r-", 1));
     xml.text("ownerId", arn::ACCOUNT);
     xml.list("instancesSet", "item", [instance], |xml, instance| {
