@@ -1,12 +1,21 @@
 //! What the parts are rendered with.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
+use controller::{alarms::ALARMS, metrics::Metric};
 use minijinja::{Value, context};
+
+use crate::alarms::{dashboard_row, resource};
 
 /// Everything that the parts may name.
 pub(crate) fn declared(root: &Path) -> anyhow::Result<Value> {
-    Ok(context! { functions => functions(), files => instance_files(root)? })
+    Ok(context! {
+        functions => functions(),
+        files => instance_files(root)?,
+        alarms => ALARMS.iter().map(resource).collect::<Vec<String>>(),
+        alarm_row => dashboard_row(ALARMS),
+        metric => Metric::ALL.iter().map(|metric| (metric.name(), metric.name())).collect::<BTreeMap<_, _>>(),
+    })
 }
 
 /// The functions in the page's order.
