@@ -49,8 +49,8 @@ check: $(TOOLS)/sam/installed $(TOOLS)/contracts/installed build ## Check format
 	$(SAM)/cfn-lint template.yaml
 	$(CONTRACTS)/python -m unittest discover --start-directory tests/deploy
 
-embed: ## Write the files of instance/ into template.yaml, after a change
-	python3 instance/embed.py
+template: ## Render template.yaml, after a change in stack/, in instance/, or in what the controller declares
+	cargo run --quiet --package stack
 
 deploy: $(TOOLS)/sam/installed ## Build the stack and deploy it into your AWS account
 	PATH=$(abspath $(SAM)):$$PATH deploy/deploy.sh
@@ -100,4 +100,4 @@ $(TOOLS)/%/installed: tests/tools/%.txt
 	$(TOOLS)/$*/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: --requirement $<
 	touch $@
 
-.PHONY: help demo test build check embed deploy teardown fuzz simulate faults mutants bench cloud watch invoke
+.PHONY: help demo test build check template deploy teardown fuzz simulate faults mutants bench cloud watch invoke

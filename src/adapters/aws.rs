@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use controller::{
     Settings,
     ports::{
-        CallError, CloudReader, CloudWriter, Document, GroupDescription, HookDescription, InstanceDescription, Metric,
+        CallError, CloudReader, CloudWriter, Datum, Document, GroupDescription, HookDescription, InstanceDescription,
         Page, SentCommand, Series,
     },
 };
@@ -187,7 +187,7 @@ impl CloudWriter for AwsWriter {
         ssm::put_parameter(&self.ssm, self.names.forecast_parameter.as_deref().unwrap_or_default(), value).await
     }
 
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
         cloudwatch::put_metrics(&self.cloudwatch, &self.names.namespace, &self.names.group, metrics).await
     }
 }

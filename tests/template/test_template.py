@@ -8,14 +8,15 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "instance"), str(ROOT / "tests" / "permissions")]
+sys.path.insert(0, str(ROOT / "tests" / "permissions"))
 
-import embed  # noqa: E402
 from granted import ROLES, STACK  # noqa: E402
 from samtranslator.yaml_helper import yaml_parse  # noqa: E402
 
 TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text())
 RESOURCES = STACK.resources
+# As the page repeats them, by key: crates/stack/tests holds them against the files of instance/.
+INSTANCE_FILES = {key: entry["Text"] for key, entry in TEMPLATE["Mappings"]["InstanceFiles"].items()}
 USER_DATA_LIMIT_BYTES = 16 * 1024
 # Set by the template for the functions' own dealings, or for rehearsals alone.
 NO_PARAMETER = {
@@ -110,26 +111,21 @@ class Settings(unittest.TestCase):
 
 
 class Instances(unittest.TestCase):
-    def test_the_files_are_those_of_the_folder(self):
-        self.assertEqual(
-            embed.embed(embed.TEMPLATE.read_text(), embed.read_files()), embed.TEMPLATE.read_text(), "run `make embed`"
-        )
-
     def test_user_data_brings_them_and_fits(self):
         text = user_data()
-        for name in ("compose.yaml", "finalize.sh", "start.sh", "set-up.sh"):
-            key = next(key for key, file in embed.FILES.items() if file == name)
-            self.assertIn(f"cat >{name} <<'END_OF_FILE'\n{embed.read_files()[key]}END_OF_FILE\n", text)
+        files = {"compose.yaml": "Compose", "finalize.sh": "Finalize", "start.sh": "Start", "set-up.sh": "SetUp"}
+        for name, key in files.items():
+            self.assertIn(f"cat >{name} <<'END_OF_FILE'\n{INSTANCE_FILES[key]}END_OF_FILE\n", text)
         # Even longer settings than any real ones should still fit.
         self.assertLess(len(text.encode()) + 400, USER_DATA_LIMIT_BYTES)
 
     def test_no_file_ends_the_lines_that_write_it(self):
-        for name, text in embed.read_files().items():
+        for name, text in INSTANCE_FILES.items():
             with self.subTest(name):
                 self.assertNotIn("END_OF_FILE", text)
                 self.assertTrue(text.endswith("\n"))
         # What SSM would take for a parameter of the document.
-        self.assertNotRegex(embed.read_files()["JibriDrain"], r"\{\{")
+        self.assertNotRegex(INSTANCE_FILES["JibriDrain"], r"\{\{")
 
     def test_settings_are_what_the_scripts_read(self):
         written = set(re.findall(r"^([A-Z_]+)=", raw_user_data(), re.MULTILINE))

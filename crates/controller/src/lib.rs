@@ -5,10 +5,12 @@
 //! - [`settings`]: the environment variables, parsed once
 //! - [`ports`]: what a tick can read and change
 //! - [`invoke`](fn@invoke): an event becomes a tick of a [`Function`]: `availability`, `scale_in`, `drain` or `forecast`
+//! - [`metrics`], [`alarms`]: each declared once; documents and template are rendered from them
 //! - [`events`], [`jicofo`], [`report`], [`target`], [`tags`]: what comes from outside, parsed and never trusted
 //! - [`words`]: the words and error codes of AWS that decisions depend on
 //! - [`text`]: what comes from outside, made fit for a log line
 
+pub mod alarms;
 mod apply;
 mod availability;
 mod batch;
@@ -20,7 +22,7 @@ mod function;
 mod history;
 mod invoke;
 pub mod jicofo;
-mod metrics;
+pub mod metrics;
 mod object;
 mod observe;
 mod planned;

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::{
     batch::{MOST_IN_A_CALL, MOST_TAGGED, call_for_each, follow_pages},
+    metrics::{Metric, Statistic},
     text::shorten_reason,
     words::error_kind,
 };
@@ -150,7 +151,7 @@ pub trait CloudWriter {
     /// The forecast's parameter, overwritten (`ssm:PutParameter`).
     async fn put_forecast(&self, value: &str) -> Result<(), CallError>;
     /// `cloudwatch:PutMetricData`, in one call.
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError>;
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError>;
 
     /// Protects each. One that has just left service keeps no other from its protection.
     async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
@@ -314,13 +315,13 @@ pub struct History {
     pub launch_seconds: Series,
 }
 
-/// The metrics of a [`History`], in its order: name, statistic, period in seconds.
-pub const HISTORY_METRICS: [(&str, &str, i32); 5] = [
-    ("RecordingStarts", "Average", 60),
-    ("JibriFailuresTotal", "Maximum", 60),
-    ("AvailableJibris", "Minimum", 60),
-    ("BusyJibris", "Average", 60),
-    ("LaunchSeconds", "p95", 86_400),
+/// The metrics of a [`History`], in its order: which, its statistic, its period in seconds.
+pub const HISTORY_METRICS: [(Metric, Statistic, i32); 5] = [
+    (Metric::RecordingStarts, Statistic::Average, 60),
+    (Metric::JibriFailuresTotal, Statistic::Maximum, 60),
+    (Metric::AvailableJibris, Statistic::Minimum, 60),
+    (Metric::BusyJibris, Statistic::Average, 60),
+    (Metric::LaunchSeconds, Statistic::P95, 86_400),
 ];
 
 impl History {
@@ -330,26 +331,15 @@ impl History {
     }
 }
 
-/// One value for CloudWatch.
+/// One value of a metric; its namespace and the group's dimension are the adapter's.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Metric {
-    /// The metric's name; its namespace and the group's dimension are the adapter's.
-    pub name: &'static str,
-    /// The value.
+pub struct Datum {
+    /// The metric.
+    pub metric: Metric,
+    /// The value, in the metric's unit.
     pub value: f64,
-    /// The unit.
-    pub unit: Unit,
     /// When it was so.
     pub at: Timestamp,
-}
-
-/// `Unit` of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// `Count`.
-    Count,
-    /// `Seconds`.
-    Seconds,
 }
 
 /// The outside world of one function. Without a writer (dry run) plans are logged, and nothing is changed.

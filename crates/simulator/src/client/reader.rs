@@ -10,7 +10,7 @@ use controller::{
 use planner::{Group, InstanceId, Timestamp};
 
 use super::{Client, seconds};
-use world::{Milliseconds, Statistic, World};
+use world::{Milliseconds, World};
 
 impl CloudReader for Client {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
@@ -107,15 +107,9 @@ impl CloudReader for Client {
     ) -> Result<Page<(usize, Series)>, CallError> {
         let mut all: [Series; HISTORY_METRICS.len()] = Default::default();
         let metrics = |world: &mut World| {
-            for (series, (name, statistic, period_seconds)) in all.iter_mut().zip(HISTORY_METRICS) {
-                let statistic = match statistic {
-                    "Average" => Statistic::Average,
-                    "Minimum" => Statistic::Minimum,
-                    // Of launches that all take about as long the highest is the 95th percentile.
-                    _ => Statistic::Maximum,
-                };
+            for (series, (metric, statistic, period_seconds)) in all.iter_mut().zip(HISTORY_METRICS) {
                 let period_ms = Milliseconds::from(period_seconds) * 1000;
-                let values = world.get_metric_data(name, statistic, period_ms, since.0 * 1000)?;
+                let values = world.get_metric_data(metric.name(), statistic, period_ms, since.0 * 1000)?;
                 *series = values.into_iter().map(|(at, value)| (seconds(at), value)).collect();
             }
             Ok(())
