@@ -6,7 +6,7 @@ use tracing::warn;
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
-    metrics::{count, pool_metrics},
+    metrics::{Metric, datum, pool_metrics},
     observe::assemble,
     ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
     target::decide_target,
@@ -111,7 +111,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     };
     if let Some(writer) = &ports.writer {
         let mut metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
-        metrics.extend(failed_launches.map(|failed| count("FailedLaunches", failed, now)));
+        metrics.extend(failed_launches.map(|failed| datum(Metric::FailedLaunches, failed, now)));
         if let Err(error) = writer.put_metrics(&metrics).await {
             errors.add(error);
         }

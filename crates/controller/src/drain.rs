@@ -10,9 +10,9 @@ use tracing::info;
 use crate::{
     Ports, Settings, TickError,
     apply::{apply_checked, unless_ended},
-    metrics::{count, seconds},
+    metrics::{Metric, datum},
     observe::{assemble, newest_commands},
-    ports::{Clock, CloudReader, CloudWriter, Document, GroupMember, JicofoReader, Metric},
+    ports::{Clock, CloudReader, CloudWriter, Datum, Document, GroupMember, JicofoReader},
 };
 
 /// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.
@@ -131,16 +131,16 @@ fn drain_metrics(
     observation: Option<&Observation>,
     retained: usize,
     unheld: u64,
-) -> Vec<Metric> {
+) -> Vec<Datum> {
     let instances = observation.map_or(&[][..], |observation| &observation.instances);
     let mut metrics = vec![
-        count("DrainsUnderWay", u64::try_from(instances.len()).unwrap_or(u64::MAX), now),
-        count("UnheldDrains", unheld, now),
-        count("RetainedInstances", u64::try_from(retained).unwrap_or(u64::MAX), now),
+        datum(Metric::DrainsUnderWay, u64::try_from(instances.len()).unwrap_or(u64::MAX), now),
+        datum(Metric::UnheldDrains, unheld, now),
+        datum(Metric::RetainedInstances, u64::try_from(retained).unwrap_or(u64::MAX), now),
     ];
     if instances.iter().all(|instance| instance.ec2.is_some()) {
         let oldest = instances.iter().filter_map(|instance| instance.draining_since).min();
-        metrics.push(seconds("OldestDrainSeconds", oldest.map_or(0, |since| now.seconds_since(since)), now));
+        metrics.push(datum(Metric::OldestDrainSeconds, oldest.map_or(0, |since| now.seconds_since(since)), now));
     }
     let reported = instances.iter().filter_map(|instance| match &instance.drain.as_ref()?.outcome {
         CommandOutcome::Reported(report) => Some(u64::from(report.recordings_failed)),
@@ -148,7 +148,7 @@ fn drain_metrics(
     });
     let failed: Vec<u64> = reported.collect();
     if instances.is_empty() || !failed.is_empty() {
-        metrics.push(count("FailedUploads", failed.iter().sum::<u64>(), now));
+        metrics.push(datum(Metric::FailedUploads, failed.iter().sum::<u64>(), now));
     }
     metrics
 }

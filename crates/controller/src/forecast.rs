@@ -8,9 +8,9 @@ use tracing::{info, warn};
 use crate::{
     Ports, Settings, TickError,
     history::assemble_minutes,
-    metrics::{count, seconds},
+    metrics::{Metric, datum},
     planned::{Planned, parse_planned},
-    ports::{CallError, CallErrorKind, Clock, CloudReader, CloudWriter, History, JicofoReader, Metric, Unit},
+    ports::{CallError, CallErrorKind, Clock, CloudReader, CloudWriter, Datum, History, JicofoReader},
     tags::format_moment,
     target::Parameter,
 };
@@ -65,7 +65,7 @@ pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         lead_seconds,
         state: before.state,
     };
-    let mut metrics = vec![seconds("LeadSeconds", lead_seconds.unsigned_abs(), now)];
+    let mut metrics = vec![datum(Metric::LeadSeconds, lead_seconds.unsigned_abs(), now)];
     let (mut forecast, is_flat) = match forecast::forecast(&policy, &input) {
         Ok(forecast) => (forecast, false),
         Err(why) => {
@@ -187,15 +187,15 @@ fn offset_seconds(time_zone: &TimeZone, moment: i64) -> i64 {
 }
 
 /// The prediction, to be laid beside the outcome: of the slot of now, and of the five minutes that begin now.
-fn describe(forecast: &Forecast, now: Timestamp) -> Vec<Metric> {
+fn describe(forecast: &Forecast, now: Timestamp) -> Vec<Datum> {
     let slots = usize::try_from(ROUND_SECONDS / SLOT_SECONDS).unwrap_or(1);
     let soon = |expected: &[f64]| expected.iter().take(slots).sum::<f64>();
-    let expected = |name, value| Metric { name, value, unit: Unit::Count, at: now };
+    let expected = |metric, value| Datum { metric, value, at: now };
     vec![
-        count("ForecastSpareTarget", forecast.spare[0], now),
-        count("ForecastHoldTarget", forecast.hold[0], now),
-        expected("ForecastStarts", soon(&forecast.expected_starts)),
-        expected("ForecastRefusals", soon(&forecast.expected_refusals)),
+        datum(Metric::ForecastSpareTarget, forecast.spare[0], now),
+        datum(Metric::ForecastHoldTarget, forecast.hold[0], now),
+        expected(Metric::ForecastStarts, soon(&forecast.expected_starts)),
+        expected(Metric::ForecastRefusals, soon(&forecast.expected_refusals)),
     ]
 }
 

@@ -5,9 +5,11 @@
 //! - [`settings`]: the environment variables, parsed once
 //! - [`ports`]: what a tick can read and change
 //! - [`availability`], [`scale_in`], [`drain`], [`forecast`]: one tick each
+//! - [`metrics`], [`alarms`]: each declared once; documents and template are rendered from them
 //! - [`events`], [`jicofo`], [`report`], [`target`], [`tags`]: what comes from outside, parsed and never trusted
 //! - [`text`]: what comes from outside, made fit for a log line
 
+pub mod alarms;
 mod apply;
 pub mod availability;
 pub mod drain;
@@ -16,7 +18,7 @@ pub mod events;
 pub mod forecast;
 mod history;
 pub mod jicofo;
-mod metrics;
+pub mod metrics;
 mod object;
 mod observe;
 mod planned;

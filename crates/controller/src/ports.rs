@@ -8,6 +8,8 @@
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 use thiserror::Error;
 
+use crate::metrics::{Metric, Statistic};
+
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{operation}: {message}")]
@@ -72,7 +74,7 @@ pub trait CloudWriter {
     /// The forecast's parameter, overwritten (`ssm:PutParameter`).
     async fn put_forecast(&self, value: &str) -> Result<(), CallError>;
     /// `cloudwatch:PutMetricData`, in one call.
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError>;
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError>;
 }
 
 /// What can be read of the Jicofos.
@@ -221,13 +223,13 @@ pub struct History {
     pub launch_seconds: Series,
 }
 
-/// The metrics of a [`History`], in its order: name, statistic, period in seconds.
-pub const HISTORY_METRICS: [(&str, &str, i32); 5] = [
-    ("RecordingStarts", "Average", 60),
-    ("JibriFailuresTotal", "Maximum", 60),
-    ("AvailableJibris", "Minimum", 60),
-    ("BusyJibris", "Average", 60),
-    ("LaunchSeconds", "p95", 86_400),
+/// The metrics of a [`History`], in its order: which, its statistic, its period in seconds.
+pub const HISTORY_METRICS: [(Metric, Statistic, i32); 5] = [
+    (Metric::RecordingStarts, Statistic::Average, 60),
+    (Metric::JibriFailuresTotal, Statistic::Maximum, 60),
+    (Metric::AvailableJibris, Statistic::Minimum, 60),
+    (Metric::BusyJibris, Statistic::Average, 60),
+    (Metric::LaunchSeconds, Statistic::P95, 86_400),
 ];
 
 impl History {
@@ -237,26 +239,15 @@ impl History {
     }
 }
 
-/// One value for CloudWatch.
+/// One value of a metric; its namespace and the group's dimension are the adapter's.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Metric {
-    /// The metric's name; its namespace and the group's dimension are the adapter's.
-    pub name: &'static str,
-    /// The value.
+pub struct Datum {
+    /// The metric.
+    pub metric: Metric,
+    /// The value, in the metric's unit.
     pub value: f64,
-    /// The unit.
-    pub unit: Unit,
     /// When it was so.
     pub at: Timestamp,
-}
-
-/// `Unit` of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// `Count`.
-    Count,
-    /// `Seconds`.
-    Seconds,
 }
 
 /// The outside world of one function. Without a writer (dry run) plans are logged, and nothing is changed.

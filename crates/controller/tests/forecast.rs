@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use controller::{Ports, Settings, TickError, forecast, ports::*};
+use controller::{Ports, Settings, TickError, forecast, metrics::Metric, ports::*};
 use planner::{DrainResult, InstanceId, Timestamp};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ struct Cloud {
     history: Result<History, CallError>,
     jicofo: Result<JicofoReading, CallError>,
     written: RefCell<Vec<Value>>,
-    published: RefCell<BTreeMap<&'static str, f64>>,
+    published: RefCell<BTreeMap<Metric, f64>>,
 }
 
 fn failed<T>(operation: &str, kind: CallErrorKind) -> Result<T, CallError> {
@@ -119,8 +119,8 @@ impl CloudWriter for &Cloud {
         Ok(())
     }
 
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
-        self.published.borrow_mut().extend(metrics.iter().map(|metric| (metric.name, metric.value)));
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
+        self.published.borrow_mut().extend(metrics.iter().map(|metric| (metric.metric, metric.value)));
         Ok(())
     }
 }
@@ -178,10 +178,10 @@ fn the_hour_is_written_with_its_expiry_and_published() {
     let spare = |slot: usize| parameter["spare_targets"][slot].as_u64().unwrap();
     assert!(spare(0) <= 2 && spare(4) >= 6 && spare(20) <= 2, "{}", parameter["spare_targets"]);
     let published = cloud.published.borrow();
-    assert_eq!(published["LeadSeconds"], 121.0);
-    assert_eq!(published["ForecastSpareTarget"], spare(0) as f64);
-    assert!((4.0..8.0).contains(&published["ForecastStarts"]), "{published:?}");
-    assert!(published.contains_key("ForecastHoldTarget") && published.contains_key("ForecastRefusals"));
+    assert_eq!(published[&Metric::LeadSeconds], 121.0);
+    assert_eq!(published[&Metric::ForecastSpareTarget], spare(0) as f64);
+    assert!((4.0..8.0).contains(&published[&Metric::ForecastStarts]), "{published:?}");
+    assert!(published.contains_key(&Metric::ForecastHoldTarget) && published.contains_key(&Metric::ForecastRefusals));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn too_little_history_is_no_error_and_writes_nothing() {
     assert_eq!(run(&cloud, &[]), Ok(()));
     assert_eq!(cloud.written.borrow().len(), 0);
     let published = cloud.published.borrow();
-    assert_eq!(published.iter().collect::<Vec<_>>(), [(&"LeadSeconds", &180.0)]);
+    assert_eq!(published.iter().collect::<Vec<_>>(), [(&Metric::LeadSeconds, &180.0)]);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn what_is_planned_holds_without_a_history_too() {
     // 09:10 less the lead time of 180 s is 08:56:30 and 21 slots.
     assert_eq!((&parameter["spare_targets"][0], &parameter["spare_targets"][22]), (&Value::from(4), &Value::from(33)));
     assert!(parameter["reason"].as_str().is_some_and(|reason| reason.contains("0 minutes of history are known")));
-    assert!(!cloud.published.borrow().contains_key("ForecastSpareTarget"));
+    assert!(!cloud.published.borrow().contains_key(&Metric::ForecastSpareTarget));
 }
 
 /// An expired parameter is an error of whoever reads it, each minute.
@@ -290,7 +290,7 @@ fn a_dry_run_writes_nothing_and_a_shadow_says_that_nobody_is_to_act() {
     let shadow = Cloud::default();
     assert_eq!(run(&shadow, &[("FORECAST_SHADOW", "true")]), Ok(()));
     assert_eq!(written(&shadow)["acting"], false);
-    assert!(shadow.published.borrow().contains_key("ForecastSpareTarget"));
+    assert!(shadow.published.borrow().contains_key(&Metric::ForecastSpareTarget));
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! The local cloud as a whole: starts everything, tells what goes on, and stops everything.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use simulator::world::{Scripts, Snapshot, Summary, World};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use world::{Scripts, Snapshot, Summary, World};
 
+use crate::addresses::Addresses;
 use crate::arn::REGION;
 use crate::bucket;
 use crate::call_log::{ApiCall, CallLog};
@@ -24,7 +25,7 @@ use crate::lambda::{Invocation, Lambda};
 use crate::metrics::{MetricKey, MetricStore};
 use crate::peer;
 use crate::scripts::ScriptHost;
-use crate::server::AwsServer;
+use crate::server;
 use crate::stack::Stack;
 use crate::state::State;
 
@@ -43,17 +44,6 @@ pub struct LocalCloud {
     /// A metric of the group's, but for its name.
     group_metric: MetricKey,
     runtime: Option<Runtime>,
-}
-
-/// Where the local cloud listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// All of AWS's services.
-    pub aws: SocketAddr,
-    /// Jicofo.
-    pub jicofo: SocketAddr,
-    /// The recordings bucket.
-    pub bucket: SocketAddr,
 }
 
 struct Listeners {
@@ -214,7 +204,7 @@ fn forget_the_last_run(output_directory: &Path) -> anyhow::Result<()> {
 }
 
 fn serve(listeners: Listeners, state: &Arc<State>, lambda: &Arc<Lambda>) {
-    let aws = AwsServer::new(state.clone(), lambda.clone()).router();
+    let aws = server::router(state.clone(), lambda.clone());
     let bucket = bucket::router(state.clone());
     tokio::spawn(async move { axum::serve(listeners.aws, aws).await });
     tokio::spawn(async move { axum::serve(listeners.bucket, bucket).await });

@@ -3,6 +3,7 @@
 //!
 //! What the world does is decided in the simulator alone; here it is only given a clock and ports.
 
+mod addresses;
 mod arn;
 mod bucket;
 mod call_log;
@@ -13,6 +14,7 @@ pub mod demo;
 mod eventbridge;
 mod history;
 mod host;
+mod invoke_api;
 mod jibri;
 mod jicofo;
 mod lambda;
@@ -26,10 +28,11 @@ mod state;
 mod throttle;
 mod wire;
 
+pub use addresses::Addresses;
 pub use arn::{ACCOUNT, REGION};
 pub use call_log::{ApiCall, Resource};
 pub use clock::WorldClock;
-pub use cloud::{Addresses, LocalCloud};
+pub use cloud::LocalCloud;
 pub use config::{CloudConfig, EventFaults, FunctionConfig, Ports};
 pub use history::{History, published};
 pub use lambda::{Invocation, Outcome};

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use simulator::world::ScriptRun;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
+use world::ScriptRun;
 
+use crate::addresses::Addresses;
 use crate::arn::REGION;
 use crate::bucket::BUCKET;
-use crate::cloud::Addresses;
 use crate::jibri::JibriPorts;
 use crate::state::State;
 

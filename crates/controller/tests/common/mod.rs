@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use controller::{Ports, Settings, TickError, ports::*, tags};
+use controller::{Ports, Settings, TickError, metrics::Metric, ports::*, tags};
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000);
@@ -140,11 +140,11 @@ impl CloudWriter for &Cloud {
         self.act("forecast".into())
     }
 
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
-        let lost = metrics.iter().any(|metric| metric.name == "SignalLost" && metric.value > 0.0);
-        let available = metrics.iter().any(|metric| metric.name == "AvailableJibris");
-        if metrics.iter().any(|metric| metric.name == "DrainsUnderWay") {
-            let values = metrics.iter().map(|metric| format!(" {}={}", metric.name, metric.value));
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
+        let lost = metrics.iter().any(|metric| metric.metric == Metric::SignalLost && metric.value > 0.0);
+        let available = metrics.iter().any(|metric| metric.metric == Metric::AvailableJibris);
+        if metrics.iter().any(|metric| metric.metric == Metric::DrainsUnderWay) {
+            let values = metrics.iter().map(|metric| format!(" {}={}", metric.metric, metric.value));
             return self.act(format!("metrics{}", values.collect::<String>()));
         }
         self.act(format!("metrics lost={lost} available={available}"))

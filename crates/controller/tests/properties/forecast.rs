@@ -127,7 +127,7 @@ impl CloudWriter for &Cloud {
         Ok(())
     }
 
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
         for metric in metrics {
             assert!(metric.value.is_finite() && metric.value >= 0.0, "{metric:?}");
         }

@@ -1,7 +1,6 @@
 //! Lambda: runs the functions' real binaries, and keeps a record of every invocation.
 
 mod environment;
-pub(crate) mod invoke_api;
 mod runtime_api;
 
 use std::collections::BTreeMap;
@@ -12,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, ensure};
 use axum::body::Bytes;
 use serde::Serialize;
-use simulator::world::Milliseconds;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use world::Milliseconds;
 
 use self::environment::Environment;
 use self::runtime_api::Event;

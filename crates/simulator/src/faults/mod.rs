@@ -4,6 +4,7 @@
 mod day;
 mod kind;
 mod plan;
+mod strikes;
 
 use std::{
     collections::BTreeMap,

@@ -1,0 +1,216 @@
+//! The alarms. Missing data is a gap in what is known; only where it means that nothing looks does it count as bad.
+
+use super::{
+    Alarm,
+    Comparison::{Above, AtLeast, Below},
+    Expression, MissingData, Series, Source, Threshold, Watched,
+};
+use crate::{
+    events::Function,
+    metrics::{
+        Metric,
+        Statistic::{self, Maximum, Minimum, Sum},
+    },
+};
+
+/// What most alarms have in common; each says what is its own.
+const COMMON: Alarm = Alarm {
+    id: "",
+    meaning: "",
+    remedy: "",
+    watches: Watched::Metric(Metric::SignalLost, Maximum),
+    period_seconds: 60,
+    evaluation_periods: 1,
+    datapoints_to_alarm: None,
+    comparison: AtLeast,
+    threshold: Threshold::Number(1.0),
+    missing: MissingData::NotBreaching,
+    grows_the_pool: false,
+    condition: None,
+};
+
+const fn of(id: &'static str, source: Source, statistic: Statistic) -> Expression {
+    Expression::Series(Series { id, source, statistic })
+}
+
+/// The alarms, in the order in which the dashboard and the page show them: what costs recordings first.
+pub const ALARMS: &[Alarm] = &[
+    Alarm {
+        id: "PoolEmptyAlarm",
+        meaning: "No Jibri has been available for three minutes; recordings are refused",
+        remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm` and `OverdueJibrisAlarm` rings too. \
+                 If none does, demand came faster than instances start: raise `JibrisThreshold`.",
+        watches: Watched::Metric(Metric::AvailableJibris, Maximum),
+        evaluation_periods: 3,
+        comparison: Below,
+        missing: MissingData::Missing,
+        ..COMMON
+    },
+    Alarm {
+        id: "SignalLostAlarm",
+        meaning: "Jicofo cannot be read or believed, or availability does not run; scale-in stands still",
+        remedy: "Ask Jicofo's `/stats` by `curl` from the subnets of the functions. The log of `availability` says why Jicofo \
+                 is not read, or not believed: it suddenly lists no Jibri. No instance is ended meanwhile.",
+        watches: Watched::Metric(Metric::SignalLost, Maximum),
+        evaluation_periods: 5,
+        missing: MissingData::Breaching,
+        ..COMMON
+    },
+    Alarm {
+        id: "AtMaximumAlarm",
+        meaning: "The group has been at MaxSize for five minutes; the pool cannot grow",
+        remedy: "Raise `MaxSize`, or find out which meetings record so much.",
+        watches: Watched::Expression {
+            id: "atMaximum",
+            label: "At maximum",
+            expression: Expression::IsAtLeast(
+                &of("desired", Source::Pool(Metric::DesiredCapacity), Maximum),
+                &of("maximum", Source::Pool(Metric::MaxSize), Maximum),
+            ),
+        },
+        evaluation_periods: 5,
+        missing: MissingData::Missing,
+        ..COMMON
+    },
+    Alarm {
+        id: "LaunchesFailAlarm",
+        meaning: "Launches have failed for five minutes, for want of capacity or by a wrong setting",
+        remedy: "The log of `availability` has EC2's words: no capacity (add a zone, or take another instance type), a quota, \
+                 or a wrong AMI.",
+        watches: Watched::Metric(Metric::FailedLaunches, Maximum),
+        evaluation_periods: 5,
+        ..COMMON
+    },
+    Alarm {
+        id: "OverdueJibrisAlarm",
+        meaning: "Instances were launched and their Jibris never registered; look at their logs",
+        remedy: "Follow [A Jibri never registers](deploying.md#a-jibri-never-registers). Each such instance is replaced after \
+                 `BootGraceMinutes`.",
+        watches: Watched::Metric(Metric::OverdueJibris, Minimum),
+        evaluation_periods: 15,
+        ..COMMON
+    },
+    Alarm {
+        id: "DrainTooOldAlarm",
+        meaning: "A drain has gone on for longer than the longest meeting should be",
+        remedy: "The log of `drain` names the instance. If its meeting is as long as that, wait. Else ask the instance by \
+                 `jibri-check`, and see [Trouble](deploying.md#trouble).",
+        watches: Watched::Expression {
+            id: "hours",
+            label: "Hours of the oldest drain",
+            expression: Expression::Quotient(
+                &of("oldest", Source::Pool(Metric::OldestDrainSeconds), Maximum),
+                &Expression::Number(3600.0),
+            ),
+        },
+        period_seconds: 300,
+        comparison: Above,
+        threshold: Threshold::Parameter("DrainAlarmHours"),
+        missing: MissingData::Missing,
+        ..COMMON
+    },
+    Alarm {
+        id: "HeartbeatTooOldAlarm",
+        meaning: "For ten minutes no run of drain has kept all draining instances waiting; AWS gives them up after two hours",
+        remedy: "Act **within two hours**: then AWS gives the drain up, and retains the instance. The log of `drain` says which \
+                 call fails; if there is no new line in it, `drain` does not run.",
+        watches: Watched::Metric(Metric::UnheldDrains, Minimum),
+        evaluation_periods: 10,
+        missing: MissingData::Breaching,
+        ..COMMON
+    },
+    Alarm {
+        id: "RetainedInstanceAlarm",
+        meaning: "An instance was kept after a drain that could not end; save what is on its disk, and end it",
+        remedy: "Follow [A retained instance](deploying.md#a-retained-instance).",
+        watches: Watched::Metric(Metric::RetainedInstances, Maximum),
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "UploadFailedAlarm",
+        meaning: "Recordings could not be uploaded; they are still on their instance",
+        remedy: "Follow [Uploads fail](deploying.md#uploads-fail).",
+        watches: Watched::Expression {
+            id: "failed",
+            label: "Failed uploads",
+            expression: Expression::Sum(&[
+                Expression::Fill(&of("finalizing", Source::Pool(Metric::RecordingsNotUploaded), Sum), 0.0),
+                Expression::Fill(&of("draining", Source::Pool(Metric::FailedUploads), Maximum), 0.0),
+            ]),
+        },
+        period_seconds: 300,
+        comparison: Above,
+        threshold: Threshold::Number(0.0),
+        ..COMMON
+    },
+    Alarm {
+        id: "FunctionsFailAlarm",
+        meaning: "Invocations have failed or were throttled, three or more in five minutes; see the functions' logs",
+        remedy: "Read the logs of `availability`, `scale_in` and `drain`: `sam logs --stack-name jibri`. It rings with \
+                 `SignalLostAlarm`, since a lost signal fails `availability`, and when \
+                 [the hook is missing](deploying.md#nothing-is-ended-for-no-drain-would-be-held), since that fails `scale_in`.",
+        watches: Watched::Expression {
+            id: "failures",
+            label: "Failures",
+            expression: Expression::Sum(&[
+                Expression::Fill(&of("availabilityErrors", Source::Errors(Function::Availability), Sum), 0.0),
+                Expression::Fill(&of("availabilityThrottles", Source::Throttles(Function::Availability), Sum), 0.0),
+                Expression::Fill(&of("scaleInErrors", Source::Errors(Function::ScaleIn), Sum), 0.0),
+                Expression::Fill(&of("scaleInThrottles", Source::Throttles(Function::ScaleIn), Sum), 0.0),
+                Expression::Fill(&of("drainErrors", Source::Errors(Function::Drain), Sum), 0.0),
+                Expression::Fill(&of("drainThrottles", Source::Throttles(Function::Drain), Sum), 0.0),
+            ]),
+        },
+        period_seconds: 300,
+        threshold: Threshold::Number(3.0),
+        ..COMMON
+    },
+    // A forecast is valid for three runs: after three failures there is none.
+    Alarm {
+        id: "ForecastFailsAlarm",
+        meaning: "Three runs of forecast have failed in twenty minutes; without a forecast the pool keeps JibrisThreshold",
+        remedy: "The log of `forecast` names what cannot be read or written, and what is wrong with the planned events. Where \
+                 only the planned events are broken, the pool keeps a forecast without them.",
+        watches: Watched::Expression {
+            id: "failures",
+            label: "Failures",
+            expression: Expression::Sum(&[
+                Expression::Fill(&of("errors", Source::Errors(Function::Forecast), Sum), 0.0),
+                Expression::Fill(&of("throttles", Source::Throttles(Function::Forecast), Sum), 0.0),
+            ]),
+        },
+        period_seconds: 300,
+        evaluation_periods: 4,
+        datapoints_to_alarm: Some(3),
+        ..COMMON
+    },
+    // Its policy grows the pool even when the call of `availability` fails. Where the metric is missing it stays quiet,
+    // and `SignalLostAlarm` rings.
+    Alarm {
+        id: "ScaleOutAlarm",
+        meaning: "The pool has been short for longer than availability needs to grow it",
+        remedy: "The group's own policy grows the pool now, and a burst needs nothing else. If the alarm stays, see the alarms \
+                 above, and whether `ScaleOutPaused` is set.",
+        watches: Watched::Metric(Metric::Shortfall, Minimum),
+        evaluation_periods: 3,
+        comparison: Above,
+        threshold: Threshold::Number(0.0),
+        grows_the_pool: true,
+        ..COMMON
+    },
+    // It moves no capacity: `scale_in` alone lowers the desired capacity.
+    Alarm {
+        id: "ScaleInAlarm",
+        meaning: "More Jibris than wanted have been available for an hour; scale-in is stuck, or paused",
+        remedy: "See whether `ScaleInPaused` is set, `MinSize` holds the instances, or `SignalLostAlarm` or \
+                 `FunctionsFailAlarm` rings. Else [SSM cannot reach an \
+                 instance](deploying.md#ssm-cannot-reach-an-instance): an instance that does not answer is not ended.",
+        watches: Watched::Metric(Metric::Surplus, Minimum),
+        period_seconds: 300,
+        evaluation_periods: 12,
+        comparison: Above,
+        threshold: Threshold::Number(0.0),
+        ..COMMON
+    },
+];

@@ -1,0 +1,165 @@
+//! Every metric of the pool, declared once: [`docs/metrics.md`](../../../../docs/metrics.md) is rendered from here, and
+//! whatever publishes, reads, shows or watches a metric names it as a [`Metric`].
+
+use std::fmt;
+
+/// `Unit` of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// `Count`.
+    Count,
+    /// `Seconds`.
+    Seconds,
+}
+
+impl Unit {
+    /// The unit as CloudWatch writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Count => "Count",
+            Unit::Seconds => "Seconds",
+        }
+    }
+}
+
+/// `Statistic` over the values of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// `Average`.
+    Average,
+    /// `Maximum`.
+    Maximum,
+    /// `Minimum`.
+    Minimum,
+    /// `Sum`.
+    Sum,
+    /// `p95`: the 95th percentile.
+    P95,
+}
+
+impl Statistic {
+    /// The statistic as CloudWatch writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Statistic::Average => "Average",
+            Statistic::Maximum => "Maximum",
+            Statistic::Minimum => "Minimum",
+            Statistic::Sum => "Sum",
+            Statistic::P95 => "p95",
+        }
+    }
+}
+
+/// What publishes a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publisher {
+    /// The function `availability`.
+    Availability,
+    /// `instance/finalize.sh`, on an instance.
+    FinalizeScript,
+    /// The function `drain`.
+    Drain,
+    /// The function `forecast`.
+    Forecast,
+}
+
+impl Publisher {
+    /// Every publisher, in the order of the page.
+    pub const ALL: [Publisher; 4] =
+        [Publisher::Availability, Publisher::FinalizeScript, Publisher::Drain, Publisher::Forecast];
+
+    /// The publisher and how often it publishes, as the page's heading has it.
+    pub(super) const fn heading(self) -> &'static str {
+        match self {
+            Publisher::Availability => "From `availability`, every sample",
+            Publisher::FinalizeScript => "From an instance, after each recording",
+            Publisher::Drain => "From `drain`, every minute",
+            Publisher::Forecast => "From `forecast`, every five minutes",
+        }
+    }
+}
+
+macro_rules! declare_metrics {
+    ($($publisher:ident { $($name:ident, $unit:ident, $meaning:literal;)+ })+) => {
+        /// A metric of the pool: its name is the variant's.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric {
+            $($(#[doc = $meaning] $name,)+)+
+        }
+
+        impl Metric {
+            /// Every metric, in the order of the page.
+            pub const ALL: &[Metric] = &[$($(Metric::$name,)+)+];
+
+            /// `MetricName`.
+            pub const fn name(self) -> &'static str {
+                match self { $($(Metric::$name => stringify!($name),)+)+ }
+            }
+
+            /// `Unit`.
+            pub const fn unit(self) -> Unit {
+                match self { $($(Metric::$name => Unit::$unit,)+)+ }
+            }
+
+            /// What a value means, in a line.
+            pub const fn meaning(self) -> &'static str {
+                match self { $($(Metric::$name => $meaning,)+)+ }
+            }
+
+            /// What publishes it.
+            pub const fn publisher(self) -> Publisher {
+                match self { $($(Metric::$name => Publisher::$publisher,)+)+ }
+            }
+        }
+    };
+}
+
+declare_metrics! {
+    Availability {
+        AvailableJibris, Count, "healthy, idle, and staying: recordings that could begin now";
+        BusyJibris, Count, "recording, streaming or finalizing, those on their way out included";
+        PendingJibris, Count, "launched within the boot grace and not registered yet, or wanted and not launched yet";
+        UnlaunchedJibris, Count, "wanted by the group and not launched yet; part of `PendingJibris`, and does not expire";
+        FailedLaunches, Count, "launches that failed in the last ten minutes, while some are not launched";
+        OverdueJibris, Count, "launched longer ago than the boot grace, never registered";
+        DrainingJibris, Count, "on their way out";
+        Shortfall, Count, "spare target − available − pending, at least 0: what `ScaleOutAlarm` watches";
+        Surplus, Count, "available − hold target, at least 0: what `ScaleInAlarm` watches";
+        SpareTarget, Count, "how many available Jibris are wanted";
+        HoldTarget, Count, "how many available Jibris are kept";
+        DesiredCapacity, Count, "of the group";
+        MaxSize, Count, "of the group";
+        SignalLost, Count, "1 while Jicofo cannot be read or believed, else 0; published whenever the group itself can be read";
+        StrangerJibris, Count, "Jibris that Jicofo lists and the group does not hold";
+        Conferences, Count, "of all Jicofos";
+        Participants, Count, "of all Jicofos";
+        JibriSessions, Count, "recordings and live streams of all Jicofos";
+        JibriFailuresTotal, Count, "recordings and streams that could not start since Jicofo started, refusals included";
+        RecordingStarts, Count, "recordings that began in one slot of the sampling interval; its time is the slot's, and its maximum is the count where two invocations overlapped";
+        LaunchSeconds, Seconds, "from launch to registration, when an instance is first seen to have registered";
+    }
+    FinalizeScript {
+        UploadedRecordings, Count, "1 when a recording was uploaded and verified, else 0; of uploads that were tried again, too";
+        RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, and its drain tries it again";
+    }
+    Drain {
+        DrainsUnderWay, Count, "instances that the hook holds";
+        OldestDrainSeconds, Seconds, "age of the oldest of these drains";
+        UnheldDrains, Count, "of these, whose heartbeat or completion failed in this run: until it succeeds, AWS counts down the hook's time-out";
+        RetainedInstances, Count, "instances kept after a drain that could not end: they bill until an operator ends them";
+        FailedUploads, Count, "recordings on draining instances whose upload was tried and failed";
+    }
+    Forecast {
+        ForecastSpareTarget, Count, "the spare target of this minute, in shadow mode too; `SpareTarget` is the one that is acted on";
+        ForecastHoldTarget, Count, "the hold target of this minute, in shadow mode too; `HoldTarget` is the one that is acted on";
+        ForecastStarts, Count, "recordings expected to begin in the next five minutes; what then began is `RecordingStarts`";
+        ForecastRefusals, Count, "of these, expected to be refused";
+        LeadSeconds, Seconds, "from a launch to an available Jibri, as the forecast reckons with: the 95th percentile of `LaunchSeconds`, or the setting until there are any";
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
