@@ -1,12 +1,27 @@
 //! What the parts are rendered with.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
+use controller::{
+    alarms::{ALARMS, template},
+    metrics::Metric,
+};
 use minijinja::{Value, context};
+
+/// Where the dashboard's row of alarms ends.
+const ALARM_ROW_INDENTATION: usize = 12;
 
 /// Everything that the parts may name.
 pub(crate) fn declared(root: &Path) -> anyhow::Result<Value> {
-    Ok(context! { functions => functions(), files => instance_files(root)? })
+    let metrics: BTreeMap<&str, &str> = Metric::ALL.iter().map(|metric| (metric.name(), metric.name())).collect();
+    Ok(context! {
+        functions => functions(),
+        // By name, so that a part can name no metric that is not declared.
+        metrics,
+        alarms => ALARMS.iter().map(template::resource).collect::<Vec<String>>(),
+        alarm_row => template::dashboard_row(ALARMS, ALARM_ROW_INDENTATION),
+        files => instance_files(root)?,
+    })
 }
 
 /// The functions in the page's order.
