@@ -23,6 +23,7 @@ mod object;
 mod observe;
 mod planned;
 pub mod ports;
+mod publish;
 pub mod report;
 pub mod scale_in;
 pub mod settings;
