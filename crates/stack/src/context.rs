@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use controller::{
     alarms::{ALARMS, template},
+    events::Function,
     metrics::Metric,
 };
 use minijinja::{Value, context};
+
+use crate::settings;
 
 /// Where the dashboard's row of alarms ends.
 const ALARM_ROW_INDENTATION: usize = 12;
@@ -16,6 +19,7 @@ pub(crate) fn declared(root: &Path) -> anyhow::Result<Value> {
     let metrics: BTreeMap<&str, &str> = Metric::ALL.iter().map(|metric| (metric.name(), metric.name())).collect();
     Ok(context! {
         functions => functions(),
+        parameters => settings::parameters(),
         // By name, so that a part can name no metric that is not declared.
         metrics,
         alarms => ALARMS.iter().map(template::resource).collect::<Vec<String>>(),
@@ -26,20 +30,34 @@ pub(crate) fn declared(root: &Path) -> anyhow::Result<Value> {
 
 /// The functions in the page's order.
 fn functions() -> Vec<Value> {
-    [("availability", 1), ("scale_in", 1), ("drain", 1), ("forecast", 5)]
-        .map(|(binary, minutes)| function(binary, minutes))
-        .into()
+    [
+        (Function::Availability, "availability", 1),
+        (Function::ScaleIn, "scale_in", 1),
+        (Function::Drain, "drain", 1),
+        (Function::Forecast, "forecast", 5),
+    ]
+    .map(|(function, binary, minutes)| described(function, binary, minutes))
+    .into()
 }
 
-fn function(binary: &str, minutes: u64) -> Value {
+fn described(function: Function, binary: &str, minutes: u64) -> Value {
     // A deployed schedule keeps its id: CloudFormation would make a second one of the same name before it deletes the first.
     let (schedule_id, schedule) = match minutes {
         1 => ("EveryMinute".to_owned(), "rate(1 minute)".to_owned()),
         5 => ("EveryFiveMinutes".to_owned(), "rate(5 minutes)".to_owned()),
         _ => (format!("Every{minutes}Minutes"), format!("rate({minutes} minutes)")),
     };
-    // The binary names the file in `stack/functions`, `name` is the function's on AWS, `id` begins its logical ids.
-    context! { binary, name => binary.replace('_', "-"), id => camel_case(binary), schedule, schedule_id }
+    context! {
+        // Its file in stack/functions, and its source in functions/.
+        binary,
+        // On AWS, after the stack's name.
+        name => binary.replace('_', "-"),
+        // What its logical ids begin with.
+        id => camel_case(binary),
+        schedule,
+        schedule_id,
+        environment => settings::environment(function),
+    }
 }
 
 /// `scale_in` as `ScaleIn`; mapping keys and logical ids are letters and digits alone.
