@@ -50,29 +50,6 @@ fn no_source_file_is_longer_than_it_should_be() {
 }
 
 #[test]
-fn the_readme_lists_every_setting_and_no_other() {
-    let source = read("crates/controller/src/settings.rs");
-    let (code, _) = source.split_once("#[cfg(test)]").expect("settings have tests");
-    let is_variable =
-        |word: &str| word.len() > 5 && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
-    let mut variables = quoted(code, is_variable);
-    // For rehearsals on loopback alone: docs/decisions/0006.
-    variables.retain(|name| *name != "REHEARSAL_CLOCK");
-    assert!(variables.len() > 12, "{variables:?}");
-    let readme = read("README.md");
-    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `") && line.contains('_')).collect();
-    for variable in &variables {
-        assert!(rows.iter().any(|row| row.contains(&format!("`{variable}`"))), "the README does not list {variable}");
-    }
-    for row in rows.iter().filter(|row| row.starts_with("| `A") || row.contains(" | ")) {
-        let (names, _) = row[2..].split_once(" | ").expect("a table's row");
-        for name in names.split(", ").map(|name| name.trim_matches('`')).filter(|name| is_variable(name)) {
-            assert!(variables.contains(&name), "the README lists {name}, which no function reads");
-        }
-    }
-}
-
-#[test]
 fn every_metric_is_documented_and_no_other() {
     let is_metric = |word: &str| {
         word.starts_with(|letter: char| letter.is_ascii_uppercase())

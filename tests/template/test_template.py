@@ -79,6 +79,39 @@ def raw_user_data():
     return data["Fn::Base64"]["Fn::Sub"][0]
 
 
+class Settings(unittest.TestCase):
+    """The template, held against the page that is rendered from the functions' own declarations."""
+
+    PAGE = (ROOT / "docs" / "settings.md").read_text()
+    ROWS = {row[0]: row for row in re.findall(r"^\| `([A-Z_]+)` \|" + r" (.*?) \|" * 5 + "$", PAGE, re.MULTILINE)}
+
+    def test_every_function_has_what_it_reads_and_no_more(self):
+        self.assertGreater(len(self.ROWS), 20)
+        set_by_the_template = {variable for variable, (_, parameter, *_) in self.ROWS.items() if parameter != "none"}
+        for function in STACK.functions:
+            readers = {variable: row[4] for variable, row in self.ROWS.items()}
+            read = {name for name, by in readers.items() if by == "all" or f"`{function.binary}`" in by}
+            with self.subTest(function.binary):
+                self.assertEqual(function.environment.keys(), read & set_by_the_template)
+
+    def test_defaults_and_limits_are_those_of_the_page(self):
+        for variable, (_, name, default, allowed, *_) in self.ROWS.items():
+            if not name.startswith("`"):
+                continue
+            parameter = TEMPLATE["Parameters"][name.strip("`")]
+            with self.subTest(variable):
+                if default == "required":
+                    self.assertNotIn("Default", parameter)
+                elif parameter["Default"] == "":
+                    self.assertIn(default.strip("`"), {"none", *self.ROWS})
+                else:
+                    self.assertEqual(str(parameter["Default"]), default.strip("`"))
+                if "MinValue" in parameter:
+                    self.assertIn(f"from {parameter['MinValue']} to {parameter['MaxValue']}", allowed)
+                for value in parameter.get("AllowedValues", []):
+                    self.assertRegex(allowed, rf"\b{value}\b")
+
+
 class Instances(unittest.TestCase):
     def test_user_data_brings_them_and_fits(self):
         text = user_data()

@@ -24,6 +24,21 @@ pub enum Function {
     Forecast,
 }
 
+impl Function {
+    /// All of them.
+    pub const ALL: [Function; 4] = [Function::Availability, Function::ScaleIn, Function::Drain, Function::Forecast];
+
+    /// Its name, which is its binary's too.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Function::Availability => "availability",
+            Function::ScaleIn => "scale_in",
+            Function::Drain => "drain",
+            Function::Forecast => "forecast",
+        }
+    }
+}
+
 const SCHEDULED: &str = "Scheduled Event";
 /// Where the instance was, of all that the event may name.
 const WARM_POOL: &str = "WarmPool";

@@ -5,6 +5,7 @@ mod declare;
 mod declared;
 mod kinds;
 mod names;
+mod page;
 mod parameter;
 mod reader;
 mod setting;
@@ -19,6 +20,7 @@ pub(crate) use declared::LEAD;
 pub use declared::{ForecastSettings, SETTINGS, Settings};
 pub use kinds::{Choice, CountLike, Duration, Kind, Name, OptionalName, Range, Switch, Text, Urls, Zone};
 pub use names::{Letters, NameRule};
+pub use page::page;
 pub use parameter::Parameter;
 pub use setting::{Group, Origin, Setting};
 

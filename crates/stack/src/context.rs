@@ -28,19 +28,12 @@ pub(crate) fn declared(root: &Path) -> anyhow::Result<Value> {
     })
 }
 
-/// The functions in the page's order.
 fn functions() -> Vec<Value> {
-    [
-        (Function::Availability, "availability", 1),
-        (Function::ScaleIn, "scale_in", 1),
-        (Function::Drain, "drain", 1),
-        (Function::Forecast, "forecast", 5),
-    ]
-    .map(|(function, binary, minutes)| described(function, binary, minutes))
-    .into()
+    Function::ALL.map(described).into()
 }
 
-fn described(function: Function, binary: &str, minutes: u64) -> Value {
+fn described(function: Function) -> Value {
+    let (name, minutes) = (function.name(), schedule_minutes(function));
     // A deployed schedule keeps its id: CloudFormation would make a second one of the same name before it deletes the first.
     let (schedule_id, schedule) = match minutes {
         1 => ("EveryMinute".to_owned(), "rate(1 minute)".to_owned()),
@@ -49,14 +42,22 @@ fn described(function: Function, binary: &str, minutes: u64) -> Value {
     };
     context! {
         // Its file in stack/functions, and its source in functions/.
-        binary,
+        binary => name,
         // On AWS, after the stack's name.
-        name => binary.replace('_', "-"),
+        name => name.replace('_', "-"),
         // What its logical ids begin with.
-        id => camel_case(binary),
+        id => camel_case(name),
         schedule,
         schedule_id,
         environment => settings::environment(function),
+    }
+}
+
+/// How many minutes lie between two runs by the schedule.
+fn schedule_minutes(function: Function) -> u64 {
+    match function {
+        Function::Availability | Function::ScaleIn | Function::Drain => 1,
+        Function::Forecast => 5,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     target::LARGEST_TARGET,
 };
 
-const EVERY: &[Function] = &[Availability, ScaleIn, Drain, Forecast];
+const EVERY: &[Function] = &Function::ALL;
 /// The functions that ask Jicofo, and want so many Jibris.
 const COUNTING: &[Function] = &[Availability, ScaleIn, Forecast];
 const THRESHOLD: Range<u32> = jibris(2, 1, 500);

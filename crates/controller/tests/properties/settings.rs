@@ -9,8 +9,7 @@ use controller::{
 /// The settings of all functions together, and of each, are within what is declared; or every variable that is not is
 /// named, once for each thing that is wrong with it, and what is allowed.
 pub fn settings(variables: &BTreeMap<String, String>) {
-    let functions = [Function::Availability, Function::ScaleIn, Function::Drain, Function::Forecast];
-    for function in functions.map(Some).into_iter().chain([None]) {
+    for function in Function::ALL.map(Some).into_iter().chain([None]) {
         let concerns = |setting: &Setting| function.is_none_or(|function| setting.is_read_by(function));
         match parse(function, variables) {
             Ok(settings) => hold_ranges(&settings, concerns),
