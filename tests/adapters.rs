@@ -6,7 +6,8 @@ use aws_config::Region;
 use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
 use controller::{
     Settings,
-    ports::{CallErrorKind, CloudReader, CloudWriter, CommandStatus, Document, HookDescription, Metric, Unit},
+    metrics::Metric,
+    ports::{CallErrorKind, CloudReader, CloudWriter, CommandStatus, Datum, Document, HookDescription},
     tags,
 };
 use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
@@ -163,8 +164,8 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
     assert!(reasons[0].contains("sufficient capacity"), "{reasons:?}");
     let later = Timestamp(4_000_000_000);
     assert!(setup.reader.describe_failed_launches(later).await.expect("activities").is_empty());
-    let metric = Metric { name: "Shortfall", value: 2.0, unit: Unit::Count, at: Timestamp(1_767_604_800) };
-    setup.writer.put_metrics(&[metric]).await.expect("published");
+    let datum = Datum { metric: Metric::Shortfall, value: 2.0, at: Timestamp(1_767_604_800) };
+    setup.writer.put_metrics(&[datum]).await.expect("published");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,17 +188,17 @@ async fn the_hook_is_read_and_its_absence_is_told_from_an_error() {
 async fn the_history_comes_back_as_it_was_published_minute_by_minute() {
     let setup = Setup::new(&[("FORECAST_PARAMETER", "/jibri/forecast"), ("PLANNED_PARAMETER", "/jibri/planned")]).await;
     let hour = Timestamp(setup.cloud.world(|world| world.now()).div_euclid(3_600_000) * 3600);
-    let metric = |name, value, seconds: u64| Metric { name, value, unit: Unit::Count, at: hour.minus_seconds(seconds) };
+    let datum = |metric, value, seconds: u64| Datum { metric, value, at: hour.minus_seconds(seconds) };
     let published = [
-        metric("RecordingStarts", 1.0, 120),
-        metric("RecordingStarts", 0.0, 110),
-        metric("RecordingStarts", 5.0, 60),
-        metric("AvailableJibris", 4.0, 120),
-        metric("AvailableJibris", 2.0, 90),
-        metric("JibriFailuresTotal", 7.0, 100),
-        metric("JibriFailuresTotal", 8.0, 70),
-        metric("BusyJibris", 3.0, 65),
-        metric("Shortfall", 9.0, 65),
+        datum(Metric::RecordingStarts, 1.0, 120),
+        datum(Metric::RecordingStarts, 0.0, 110),
+        datum(Metric::RecordingStarts, 5.0, 60),
+        datum(Metric::AvailableJibris, 4.0, 120),
+        datum(Metric::AvailableJibris, 2.0, 90),
+        datum(Metric::JibriFailuresTotal, 7.0, 100),
+        datum(Metric::JibriFailuresTotal, 8.0, 70),
+        datum(Metric::BusyJibris, 3.0, 65),
+        datum(Metric::Shortfall, 9.0, 65),
     ];
     setup.writer.put_metrics(&published).await.expect("published");
     let history = setup.reader.fetch_history(hour.minus_seconds(1800), hour).await.expect("a history");

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use controller::metrics::Metric;
 use localcloud::{CloudConfig, EventFaults, LocalCloud, Outcome};
 use world::{Happening, Incident, JicofoFault, Milliseconds, World, WorldConfig, demand::Request};
 
@@ -73,7 +74,7 @@ impl Pool {
     }
 
     /// Waits until the group's metric was last published with such a value.
-    async fn until_published(&self, metric: &str, is_so: impl Fn(f64) -> bool) {
+    async fn until_published(&self, metric: Metric, is_so: impl Fn(f64) -> bool) {
         let began = Instant::now();
         while !self.cloud.latest_value(metric).is_some_and(&is_so) {
             let (found, calls) = (self.cloud.latest_value(metric), self.cloud.invocations());
@@ -219,13 +220,13 @@ async fn what_is_planned_and_what_is_quiet_move_the_pool_above_its_threshold_and
         let start = config.world.start;
         let minutes = |value: f64| (1..=3 * 24 * 60).rev().map(|ago| (start - ago * MINUTE, value)).collect();
         config.history = [
-            ("RecordingStarts", 0.0),
-            ("JibriFailuresTotal", 0.0),
-            ("AvailableJibris", 3.0),
-            ("BusyJibris", 0.0),
-            ("Conferences", 0.0),
+            (Metric::RecordingStarts, 0.0),
+            (Metric::JibriFailuresTotal, 0.0),
+            (Metric::AvailableJibris, 3.0),
+            (Metric::BusyJibris, 0.0),
+            (Metric::Conferences, 0.0),
         ]
-        .map(|(name, value)| (name.to_owned(), minutes(value)))
+        .map(|(metric, value)| (metric, minutes(value)))
         .into();
         config.settings.extend(
             [("FORECAST_FLOOR", "1"), ("PLANNED_PARAMETER", "/operations/jibri-events")]
@@ -243,10 +244,10 @@ async fn what_is_planned_and_what_is_quiet_move_the_pool_above_its_threshold_and
         format!(r#"{{"events":[{{"name":"town hall","from":"{}","until":"{}","spare":6}}]}}"#, moment(15), moment(25));
     pool.cloud.world(|world| world.put_parameter("/operations/jibri-events", &planned)).expect("it is put");
 
-    pool.until_published("SpareTarget", |target| target >= 6.0).await;
+    pool.until_published(Metric::SpareTarget, |target| target >= 6.0).await;
     pool.until("six Jibris wait", |world| world.snapshot().available >= 6).await;
-    pool.until_published("SpareTarget", |target| target < 3.0).await;
-    pool.until_published("ForecastSpareTarget", |target| target < 3.0).await;
+    pool.until_published(Metric::SpareTarget, |target| target < 3.0).await;
+    pool.until_published(Metric::ForecastSpareTarget, |target| target < 3.0).await;
     pool.until("fewer wait than the threshold", |world| world.snapshot().available < 3).await;
 
     pool.cloud.stop().await;

@@ -6,8 +6,8 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use controller::{
     Settings,
     ports::{
-        CallError, CloudReader, CloudWriter, Document, GroupDescription, History, HookDescription, InstanceDescription,
-        Metric, SentCommand,
+        CallError, CloudReader, CloudWriter, Datum, Document, GroupDescription, History, HookDescription,
+        InstanceDescription, SentCommand,
     },
 };
 use planner::{DrainResult, InstanceId, Timestamp};
@@ -177,7 +177,7 @@ impl CloudWriter for AwsWriter {
         ssm::put_parameter(&self.ssm, self.names.forecast_parameter.as_deref().unwrap_or_default(), value).await
     }
 
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
         cloudwatch::put_metrics(&self.cloudwatch, &self.names.namespace, &self.names.group, metrics).await
     }
 }

@@ -8,7 +8,8 @@ use aws_sdk_cloudwatch::{
     },
 };
 use controller::{
-    ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit},
+    metrics::Unit,
+    ports::{CallError, Datum, HISTORY_METRICS, History, Series},
     text::shorten,
 };
 use planner::Timestamp;
@@ -22,16 +23,16 @@ pub(super) async fn put_metrics(
     client: &Client,
     namespace: &str,
     group: &str,
-    metrics: &[Metric],
+    metrics: &[Datum],
 ) -> Result<(), CallError> {
     let dimension = Dimension::builder().name("AutoScalingGroupName").value(group).build();
     let data = metrics.iter().map(|metric| {
         MetricDatum::builder()
-            .metric_name(metric.name)
+            .metric_name(metric.metric.name())
             .dimensions(dimension.clone())
             .timestamp(DateTime::from_secs(metric.at.0))
             .value(metric.value)
-            .unit(match metric.unit {
+            .unit(match metric.metric.unit() {
                 Unit::Count => StandardUnit::Count,
                 Unit::Seconds => StandardUnit::Seconds,
             })
@@ -58,9 +59,10 @@ pub(super) async fn fetch_history(
 ) -> Result<History, CallError> {
     const OPERATION: &str = "cloudwatch:GetMetricData";
     let dimension = Dimension::builder().name("AutoScalingGroupName").value(group).build();
-    let queries = HISTORY_METRICS.iter().enumerate().map(|(index, (name, statistic, period_seconds))| {
-        let metric = MetricName::builder().namespace(namespace).metric_name(*name).dimensions(dimension.clone());
-        let statistic = MetricStat::builder().metric(metric.build()).stat(*statistic).period(*period_seconds).build();
+    let queries = HISTORY_METRICS.iter().enumerate().map(|(index, (metric, statistic, period_seconds))| {
+        let named = MetricName::builder().namespace(namespace).metric_name(metric.name()).dimensions(dimension.clone());
+        let statistic =
+            MetricStat::builder().metric(named.build()).stat(statistic.name()).period(*period_seconds).build();
         MetricDataQuery::builder().id(query_id(index)).metric_stat(statistic).return_data(true).build()
     });
     let mut pages = client

@@ -1,16 +1,18 @@
-//! Every alarm, declared once, as data: the template's alarms and dashboard row ([`template`]),
+//! Every alarm, declared once, as data: the template's alarms and dashboard row (`crates/stack/src/alarms.rs`),
 //! [`docs/alarms.md`](../../../docs/alarms.md) ([`page`]) and the alarms of the simulated world are made of it.
 
 mod declared;
 mod expression;
 mod page;
-pub mod template;
 
 pub use declared::ALARMS;
 pub use expression::{Expression, Series, Source};
 pub use page::page;
 
 use crate::metrics::{Metric, Statistic};
+
+/// The logical id of the scaling policy of an alarm that grows the pool.
+pub const SCALE_OUT_POLICY: &str = "ScaleOutPolicy";
 
 /// The page whose section an alarm's description names.
 const GUIDE: &str = "docs/alarms.md";
@@ -93,6 +95,11 @@ pub enum MissingData {
     Breaching,
     /// `ignore`: the state stays.
     Ignore,
+}
+
+/// The alarm of this logical id.
+pub fn find(id: &str) -> Option<&'static Alarm> {
+    ALARMS.iter().find(|alarm| alarm.id == id)
 }
 
 impl Alarm {

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use controller::metrics::Metric;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use world::{Scripts, Snapshot, Summary, World};
@@ -105,8 +106,8 @@ impl LocalCloud {
     }
 
     /// What the group's metric was when it was last published.
-    pub fn latest_value(&self, metric: &str) -> Option<f64> {
-        let key = MetricKey { name: metric.to_owned(), ..self.group_metric.clone() };
+    pub fn latest_value(&self, metric: Metric) -> Option<f64> {
+        let key = MetricKey { name: metric.name().to_owned(), ..self.group_metric.clone() };
         self.state.metrics.lock().unwrap_or_else(PoisonError::into_inner).latest(&key)
     }
 
@@ -230,8 +231,8 @@ fn group_metric(config: &CloudConfig) -> MetricKey {
 
 fn published_before(config: &CloudConfig) -> MetricStore {
     let mut metrics = MetricStore::default();
-    for (name, values) in &config.history {
-        let key = MetricKey { name: name.clone(), ..group_metric(config) };
+    for (metric, values) in &config.history {
+        let key = MetricKey { name: metric.name().to_owned(), ..group_metric(config) };
         for (at, value) in values {
             metrics.put(key.clone(), *at, *value, config.world.start);
         }

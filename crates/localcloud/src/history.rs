@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use controller::metrics::Metric;
 use world::Milliseconds;
 use world::demand::Request;
 
@@ -12,7 +13,7 @@ const SLOT: Milliseconds = 10_000;
 const LAUNCH: Milliseconds = 3 * MINUTE;
 
 /// Values by metric, each with its moment in milliseconds since the Unix epoch.
-pub type History = BTreeMap<String, Vec<(Milliseconds, f64)>>;
+pub type History = BTreeMap<Metric, Vec<(Milliseconds, f64)>>;
 
 /// The metrics from `start`, a whole minute, up to `end` of a pool that was asked for these recordings, of which `waiting` Jibris always
 /// were wanted to wait, and which refused nobody.
@@ -41,11 +42,11 @@ pub fn published(requests: &[Request], start: Milliseconds, end: Milliseconds, w
     }
     // In this world there are no other meetings than those that are recorded.
     BTreeMap::from([
-        ("RecordingStarts".to_owned(), starts),
-        ("Conferences".to_owned(), busy.clone()),
-        ("BusyJibris".to_owned(), busy),
-        ("AvailableJibris".to_owned(), available),
-        ("JibriFailuresTotal".to_owned(), series(MINUTE, 0.0)),
+        (Metric::RecordingStarts, starts),
+        (Metric::Conferences, busy.clone()),
+        (Metric::BusyJibris, busy),
+        (Metric::AvailableJibris, available),
+        (Metric::JibriFailuresTotal, series(MINUTE, 0.0)),
     ])
 }
 
@@ -58,13 +59,13 @@ mod tests {
         let request = Request { at: MINUTE + 15_000, duration_ms: 4 * MINUTE };
         let later = Request { at: 8 * MINUTE, ..request };
         let history = published(&[request, later], 0, 8 * MINUTE, 2);
-        let values = |name: &str| history[name].iter().map(|(_, value)| *value).collect::<Vec<_>>();
-        let starts: Vec<_> = history["RecordingStarts"].iter().filter(|(_, value)| *value > 0.0).collect();
+        let values = |metric: Metric| history[&metric].iter().map(|(_, value)| *value).collect::<Vec<_>>();
+        let starts: Vec<_> = history[&Metric::RecordingStarts].iter().filter(|(_, value)| *value > 0.0).collect();
         assert_eq!(starts, [&(MINUTE + 10_000, 1.0)]);
-        assert_eq!(history["RecordingStarts"].len(), 48);
-        assert_eq!(values("BusyJibris"), [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
-        assert_eq!(values("Conferences"), values("BusyJibris"));
-        assert_eq!(values("AvailableJibris"), [2.0, 2.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
-        assert_eq!(values("JibriFailuresTotal"), [0.0; 8]);
+        assert_eq!(history[&Metric::RecordingStarts].len(), 48);
+        assert_eq!(values(Metric::BusyJibris), [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(values(Metric::Conferences), values(Metric::BusyJibris));
+        assert_eq!(values(Metric::AvailableJibris), [2.0, 2.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+        assert_eq!(values(Metric::JibriFailuresTotal), [0.0; 8]);
     }
 }

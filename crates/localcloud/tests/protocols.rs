@@ -3,6 +3,7 @@
 mod support;
 
 use ciborium::{Value as Cbor, cbor};
+use controller::metrics::Metric;
 use localcloud::LocalCloud;
 use serde_json::json;
 use support::{AUTHORIZATION, Answer, Directory, config, eventually, http, query, ssm};
@@ -198,7 +199,7 @@ async fn a_history_is_there_as_if_the_group_had_published_it() {
     // Midnight of 1 January 2026.
     config.world.start = 1_767_225_600_000;
     let values = (1..=3).map(|day| (config.world.start - day * 86_400_000, f64::from(u8::try_from(day).expect("few"))));
-    config.history.insert("RecordingStarts".into(), values.collect());
+    config.history.insert(Metric::RecordingStarts, values.collect());
     let group = config.world.group_name.clone();
     let cloud = LocalCloud::start(config).await.expect("started");
 
@@ -206,9 +207,10 @@ async fn a_history_is_there_as_if_the_group_had_published_it() {
         let metric = "MetricDataQueries.member.1.MetricStat.Metric";
         let form = format!(
             "Action=GetMetricData&Version=2010-08-01&StartTime=2025-12-29T00:00:00Z&EndTime=2026-01-02T00:00:00Z\
-             &MetricDataQueries.member.1.Id=starts&{metric}.Namespace=JibriAutoscaler&{metric}.MetricName=RecordingStarts\
+             &MetricDataQueries.member.1.Id=starts&{metric}.Namespace=JibriAutoscaler&{metric}.MetricName={}\
              &{metric}.Dimensions.member.1.Name=AutoScalingGroupName&{metric}.Dimensions.member.1.Value={group}\
-             &MetricDataQueries.member.1.MetricStat.Period=60&MetricDataQueries.member.1.MetricStat.Stat=Sum"
+             &MetricDataQueries.member.1.MetricStat.Period=60&MetricDataQueries.member.1.MetricStat.Stat=Sum",
+            Metric::RecordingStarts
         );
         query(&cloud, &form).text()
     };
@@ -217,8 +219,8 @@ async fn a_history_is_there_as_if_the_group_had_published_it() {
     assert!(found.contains("<Values><member>1</member><member>2</member><member>3</member></Values>"), "{found}");
     assert!(found.contains("<Timestamps><member>2025-12-31T00:00:00.000Z</member>"), "{found}");
     assert!(read("other").contains("<Values></Values>"));
-    assert_eq!(cloud.latest_value("RecordingStarts"), Some(1.0));
-    assert_eq!(cloud.latest_value("BusyJibris"), None);
+    assert_eq!(cloud.latest_value(Metric::RecordingStarts), Some(1.0));
+    assert_eq!(cloud.latest_value(Metric::BusyJibris), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,9 @@
 mod common;
 
 use common::*;
+use controller::alarms;
 use simulator::run::{InvocationFaults, Runner};
-use world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, MissingData, Statistic, World, WorldConfig};
+use world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, World, WorldConfig};
 
 /// A pool of two spare Jibris, and one recording that began a minute ago and lasts for so long.
 fn recording_for(
@@ -189,18 +190,9 @@ fn commands_that_are_lost_are_sent_again() {
 
 #[test]
 fn a_drain_beyond_its_limit_is_retained_and_reported_and_not_cut() {
-    let retained = AlarmConfig {
-        name: "retained".into(),
-        metric: "RetainedInstances".into(),
-        statistic: Statistic::Maximum,
-        period_seconds: 60,
-        evaluation_periods: 1,
-        datapoints_to_alarm: 1,
-        at_least: true,
-        threshold: 1.0,
-        missing: MissingData::NotBreaching,
-        policy: None,
-    };
+    const RETAINED: &str = "RetainedInstanceAlarm";
+    let declared = alarms::find(RETAINED).expect("an alarm of the stack");
+    let retained = AlarmConfig::declared(declared, |_| None).expect("the world has its metric");
     let mut runner = recording_for(HOUR, |config| config.alarms = vec![retained], &[("DRAIN_LIMIT_MINUTES", "10")]);
     let id = recorder_of(&runner.world(), 0);
     runner.world().cause(Incident::JibriHangsBusy);
@@ -212,7 +204,7 @@ fn a_drain_beyond_its_limit_is_retained_and_reported_and_not_cut() {
     let snapshot = runner.world().snapshot();
     assert_eq!((snapshot.retained, snapshot.available, snapshot.desired), (1, 2, 2));
     assert_eq!(runner.world().jibri_health(&id).unwrap().busy_status, "BUSY");
-    assert_eq!(runner.world().alarm_state("retained"), Some(AlarmState::Alarm));
+    assert_eq!(runner.world().alarm_state(RETAINED), Some(AlarmState::Alarm));
 }
 
 #[test]

@@ -2,29 +2,24 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use controller::{
-    alarms::{ALARMS, template},
-    events::Function,
-    metrics::Metric,
-};
+use controller::{alarms::ALARMS, events::Function, metrics::Metric};
 use minijinja::{Value, context};
 
-use crate::settings;
-
-/// Where the dashboard's row of alarms ends.
-const ALARM_ROW_INDENTATION: usize = 12;
+use crate::{
+    alarms::{dashboard_row, resource},
+    settings,
+};
 
 /// Everything that the parts may name.
 pub(crate) fn declared(root: &Path) -> anyhow::Result<Value> {
-    let metrics: BTreeMap<&str, &str> = Metric::ALL.iter().map(|metric| (metric.name(), metric.name())).collect();
     Ok(context! {
         functions => functions(),
         parameters => settings::parameters(),
-        // By name, so that a part can name no metric that is not declared.
-        metrics,
-        alarms => ALARMS.iter().map(template::resource).collect::<Vec<String>>(),
-        alarm_row => template::dashboard_row(ALARMS, ALARM_ROW_INDENTATION),
         files => instance_files(root)?,
+        alarms => ALARMS.iter().map(resource).collect::<Vec<String>>(),
+        alarm_row => dashboard_row(ALARMS),
+        // By name, so that a part can name no metric that is not declared.
+        metric => Metric::ALL.iter().map(|metric| (metric.name(), metric.name())).collect::<BTreeMap<_, _>>(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `template.yaml`, rendered from the parts in `stack/`, the files of `instance/`, and what the controller declares.
 
+mod alarms;
 mod context;
 mod settings;
 

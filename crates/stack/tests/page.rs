@@ -46,7 +46,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn a_metric_that_is_not_declared_is_refused() {
-    assert!(said_of("dashboard.yaml", "AvailableJibris", "AvailableJibri").contains("dashboard.yaml"));
+    assert!(said_of("dashboard.yaml", "metric.AvailableJibris", "metric.AvailableJibri").contains("dashboard.yaml"));
 }
 
 #[test]

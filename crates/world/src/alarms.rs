@@ -1,59 +1,40 @@
 //! CloudWatch alarms over the metrics that were put:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>.
 
+mod declared;
+mod expression;
+
 use std::collections::{BTreeMap, VecDeque};
 
+pub use controller::{
+    alarms::{Comparison, MissingData},
+    metrics::Statistic,
+};
+
 use super::{MetricView, Milliseconds};
+pub use expression::Expression;
 
 /// An alarm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlarmConfig {
     /// `AlarmName`.
     pub name: String,
-    /// `MetricName`.
-    pub metric: String,
-    /// `Statistic`.
-    pub statistic: Statistic,
+    /// `MetricName` and `Statistic`, or `Metrics`.
+    pub watches: Expression,
     /// `Period`, in seconds.
     pub period_seconds: u32,
     /// `EvaluationPeriods`.
     pub evaluation_periods: u32,
     /// `DatapointsToAlarm`.
     pub datapoints_to_alarm: u32,
-    /// `ComparisonOperator` is `GreaterThanOrEqualToThreshold`; else `LessThanOrEqualToThreshold`.
-    pub at_least: bool,
+    /// `ComparisonOperator`.
+    pub comparison: Comparison,
     /// `Threshold`.
     pub threshold: f64,
     /// `TreatMissingData`.
     pub missing: MissingData,
     /// The scaling policy among `AlarmActions`.
     pub policy: Option<String>,
-}
-
-/// `Statistic`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statistic {
-    /// `Average`.
-    Average,
-    /// `Maximum`.
-    Maximum,
-    /// `Minimum`.
-    Minimum,
-    /// `Sum`.
-    Sum,
-}
-
-/// `TreatMissingData`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MissingData {
-    /// `missing`: periods without data do not count; with none at all the alarm has insufficient data.
-    Missing,
-    /// `notBreaching`.
-    NotBreaching,
-    /// `breaching`.
-    Breaching,
-    /// `ignore`: the state stays.
-    Ignore,
 }
 
 /// `StateValue`.
@@ -130,7 +111,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(alarms: &[AlarmConfig]) -> Metrics {
         Metrics {
-            series: alarms.iter().map(|alarm| (alarm.metric.clone(), VecDeque::new())).collect(),
+            series: alarms.iter().flat_map(|alarm| alarm.watches.names()).map(|name| (name, VecDeque::new())).collect(),
             keep_ms: alarms.iter().map(AlarmConfig::range_ms).max().unwrap_or(0),
         }
     }
@@ -148,18 +129,21 @@ impl Metrics {
 
     /// Evaluates an alarm at a moment: its periods end there, one behind the other.
     pub(super) fn evaluate(&self, alarm: &AlarmConfig, before: AlarmState, now: Milliseconds) -> Evaluation {
-        let series = self.series.get(&alarm.metric);
         let datapoints: Vec<Option<f64>> = (0..alarm.evaluation_range())
             .map(|back| {
                 let end = now - alarm.period_ms() * Milliseconds::from(back);
                 let begin = end - alarm.period_ms();
-                let values = series.into_iter().flatten().filter(|(at, _)| (begin..end).contains(at));
-                summarize(alarm.statistic, values.map(|(_, value)| *value))
+                alarm.watches.value(&|name, statistic| {
+                    let series = self.series.get(name).into_iter().flatten();
+                    summarize(statistic, series.filter(|(at, _)| (begin..end).contains(at)).map(|(_, value)| *value))
+                })
             })
             .collect();
-        let breaches = |value: f64| match alarm.at_least {
-            true => value >= alarm.threshold,
-            false => value <= alarm.threshold,
+        let breaches = |value: f64| match alarm.comparison {
+            Comparison::Above => value > alarm.threshold,
+            Comparison::AtLeast => value >= alarm.threshold,
+            Comparison::Below => value < alarm.threshold,
+            Comparison::AtMost => value <= alarm.threshold,
         };
         let breaching: Vec<Option<bool>> = datapoints.iter().map(|datapoint| datapoint.map(breaches)).collect();
         let newest = datapoints.iter().flatten().next().copied();
@@ -167,20 +151,19 @@ impl Metrics {
     }
 }
 
+/// A statistic of a period's values; `None` when there is none.
+#[allow(clippy::cast_precision_loss, reason = "far fewer values than an f64 can count")]
 fn summarize(statistic: Statistic, values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (mut count, mut sum, mut least, mut most) = (0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY);
-    for value in values {
-        count += 1.0;
-        sum += value;
-        least = f64::min(least, value);
-        most = f64::max(most, value);
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let sum = || values.iter().sum::<f64>();
+    match statistic {
+        Statistic::Average => (!values.is_empty()).then(|| sum() / values.len() as f64),
+        Statistic::Maximum => values.last().copied(),
+        Statistic::Minimum => values.first().copied(),
+        Statistic::Sum => (!values.is_empty()).then(sum),
+        Statistic::P95 => values.get((values.len() * 95).div_ceil(100).saturating_sub(1)).copied(),
     }
-    (count > 0.0).then_some(match statistic {
-        Statistic::Average => sum / count,
-        Statistic::Maximum => most,
-        Statistic::Minimum => least,
-        Statistic::Sum => sum,
-    })
 }
 
 #[cfg(test)]
@@ -189,13 +172,12 @@ mod tests {
 
     fn alarm(evaluation_periods: u32, datapoints_to_alarm: u32, missing: MissingData) -> AlarmConfig {
         AlarmConfig {
-            name: "shortfall".into(),
-            metric: "Shortfall".into(),
-            statistic: Statistic::Maximum,
+            name: "shortage".into(),
+            watches: Expression::metric("Shortage", Statistic::Maximum),
             period_seconds: 60,
             evaluation_periods,
             datapoints_to_alarm,
-            at_least: true,
+            comparison: Comparison::AtLeast,
             threshold: 1.0,
             missing,
             policy: None,
@@ -253,16 +235,16 @@ mod tests {
         let alarm = alarm(3, 3, MissingData::NotBreaching);
         let mut metrics = Metrics::new(std::slice::from_ref(&alarm));
         let minute_ms = 60_000;
-        let shortfall = |minute| MetricView {
+        let shortage = |minute| MetricView {
             namespace: "JibriAutoscaler".into(),
-            name: alarm.metric.clone(),
+            name: "Shortage".into(),
             value: 1.0,
             at: minute * minute_ms,
         };
         let states: Vec<AlarmState> = (1..=6)
             .map(|minute| {
                 if minute <= 3 {
-                    metrics.put(&[shortfall(minute - 1)]);
+                    metrics.put(&[shortage(minute - 1)]);
                 }
                 metrics.evaluate(&alarm, AlarmState::Ok, minute * minute_ms).state
             })

@@ -27,7 +27,7 @@ use std::{
     collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
-pub use alarms::{AlarmConfig, AlarmState, MissingData, Statistic};
+pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Statistic};
 pub use api::*;
 pub use audit::{AuditLimits, Breach, Conduct};
 pub use config::{

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use controller::ports::HISTORY_METRICS;
+
 use super::{AwsError, MetricView, Milliseconds, Statistic, World};
 
-/// The metrics that are remembered; nobody asks for others.
-const REMEMBERED: [&str; 5] =
-    ["RecordingStarts", "JibriFailuresTotal", "AvailableJibris", "BusyJibris", "LaunchSeconds"];
 const MINUTE_MS: Milliseconds = 60_000;
 /// How long minutes are kept.
 const KEPT_MINUTES: Milliseconds = 15 * 24 * 60;
@@ -28,7 +27,9 @@ struct Aggregate {
 impl Published {
     pub(super) fn put(&mut self, data: &[MetricView]) {
         for datum in data {
-            let Some(name) = REMEMBERED.into_iter().find(|name| *name == datum.name) else { continue };
+            // No other is asked for.
+            let mut remembered = HISTORY_METRICS.iter().map(|(metric, ..)| metric.name());
+            let Some(name) = remembered.find(|name| *name == datum.name) else { continue };
             let minute = datum.at.div_euclid(MINUTE_MS);
             let minutes = self.minutes.entry(name).or_default();
             let new = Aggregate { sum: 0.0, samples: 0.0, least: f64::INFINITY, most: f64::NEG_INFINITY };
@@ -71,7 +72,8 @@ impl World {
             Statistic::Average => aggregate.sum / aggregate.samples,
             Statistic::Sum => aggregate.sum,
             Statistic::Minimum => aggregate.least,
-            Statistic::Maximum => aggregate.most,
+            // Of launches that all take about as long the highest is the 95th percentile.
+            Statistic::Maximum | Statistic::P95 => aggregate.most,
         };
         Ok(periods.into_iter().map(|(begin, aggregate)| (begin, value(aggregate))).collect())
     }

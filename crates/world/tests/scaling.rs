@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use world::{
-    AlarmConfig, AlarmState, Happening, MetricView, Milliseconds, MissingData, NAMESPACE, PolicyConfig, Statistic,
-    Step, World, WorldConfig,
+    AlarmConfig, AlarmState, Comparison, Expression, Happening, MetricView, Milliseconds, MissingData, NAMESPACE,
+    PolicyConfig, Statistic, Step, World, WorldConfig,
 };
 
 const ALARM: &str = "shortfall";
@@ -15,12 +15,11 @@ const METRIC: &str = "JibrisShortfall";
 fn alarm(policy: Option<&str>) -> AlarmConfig {
     AlarmConfig {
         name: ALARM.into(),
-        metric: METRIC.into(),
-        statistic: Statistic::Maximum,
+        watches: Expression::metric(METRIC, Statistic::Maximum),
         period_seconds: 60,
         evaluation_periods: 1,
         datapoints_to_alarm: 1,
-        at_least: true,
+        comparison: Comparison::AtLeast,
         threshold: 1.0,
         missing: MissingData::NotBreaching,
         policy: policy.map(str::to_owned),
@@ -96,8 +95,10 @@ fn each_statistic_sums_a_period_up_in_its_own_way() {
         [(Statistic::Maximum, 3.0), (Statistic::Minimum, 1.0), (Statistic::Average, 2.0), (Statistic::Sum, 4.0)];
     for (statistic, value) in cases {
         for (threshold, expected) in [(value, AlarmState::Alarm), (value + 0.5, AlarmState::Ok)] {
-            let mut world =
-                begin(WorldConfig { alarms: vec![AlarmConfig { statistic, threshold, ..alarm(None) }], ..group_of(0) });
+            let mut world = begin(WorldConfig {
+                alarms: vec![AlarmConfig { watches: Expression::metric(METRIC, statistic), threshold, ..alarm(None) }],
+                ..group_of(0)
+            });
             put(&mut world, 1.0);
             wait(&mut world, 10 * SECOND);
             put(&mut world, 3.0);

@@ -1,7 +1,7 @@
 //! `docs/alarms.md`.
 
-use super::{ALARMS, Alarm, Comparison, Expression, MissingData, Source, Threshold, Watched, template::resource_of};
-use crate::metrics::Statistic;
+use super::{ALARMS, Alarm, Comparison, Expression, MissingData, Source, Threshold, Watched};
+use crate::{events::Function, metrics::Statistic};
 
 const BEGINNING: &str = "\
 <!-- Rendered from crates/controller/src/alarms/declared.rs: `cargo test -p controller --test pages` rewrites it. -->
@@ -20,12 +20,22 @@ pub fn page() -> String {
     BEGINNING.to_owned() + &sections.collect::<String>()
 }
 
+/// A function's name.
+fn name(function: Function) -> &'static str {
+    match function {
+        Function::Availability => "availability",
+        Function::ScaleIn => "scale_in",
+        Function::Drain => "drain",
+        Function::Forecast => "forecast",
+    }
+}
+
 /// A metric's values, in words.
 fn words_of(source: Source, statistic: Statistic) -> String {
     let metric = match source {
         Source::Pool(metric) => format!("`{metric}`"),
-        Source::Errors(function) => format!("`Errors` of `{}`", resource_of(function)),
-        Source::Throttles(function) => format!("`Throttles` of `{}`", resource_of(function)),
+        Source::Errors(function) => format!("`Errors` of `{}`", name(function)),
+        Source::Throttles(function) => format!("`Throttles` of `{}`", name(function)),
     };
     format!("the {} of {metric}", statistic.name().to_lowercase())
 }

@@ -1,5 +1,6 @@
 //! Who decides how many Jibris wait: the forecast, or the threshold.
 
+use controller::metrics::Metric;
 use serde_json::Value;
 use world::Milliseconds;
 
@@ -22,7 +23,7 @@ impl Wanted {
     pub(super) fn look(cloud: &LocalCloud, threshold: u32) -> Wanted {
         let (at, parameter) = cloud.world(|world| (world.now(), world.get_parameter(FORECAST_PARAMETER)));
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of Jibris")]
-        let spare = cloud.latest_value("SpareTarget").map_or(threshold, |value| value as u32);
+        let spare = cloud.latest_value(Metric::SpareTarget).map_or(threshold, |value| value as u32);
         Wanted { at, spare, by_forecast: parameter.is_ok_and(|text| rules(&text, at)) }
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use controller::alarms::{ALARMS, SCALE_OUT_POLICY};
 use world::demand::{Office, generate};
-use world::{
-    AlarmConfig, Incident, JicofoFault, Milliseconds, MissingData, PolicyConfig, Statistic, Step, WorldConfig,
-};
+use world::{AlarmConfig, Incident, JicofoFault, Milliseconds, PolicyConfig, Step, WorldConfig};
 
 use crate::config::FunctionConfig;
 use crate::history::{History, published};
@@ -85,20 +84,11 @@ fn incidents(end: Milliseconds) -> Vec<(Milliseconds, Incident)> {
 fn add_scale_out_alarm(world: &mut WorldConfig) {
     let step = |lower: f64, upper, adjustment| Step { lower, upper, adjustment };
     world.policies.push(PolicyConfig::Step {
-        name: "scale-out".into(),
+        name: SCALE_OUT_POLICY.into(),
         steps: vec![step(0.0, Some(3.0), 2), step(3.0, None, 5)],
         warmup_seconds: 240,
     });
-    world.alarms.push(AlarmConfig {
-        name: "jibri-shortfall".into(),
-        metric: "Shortfall".into(),
-        statistic: Statistic::Minimum,
-        period_seconds: 60,
-        evaluation_periods: 2,
-        datapoints_to_alarm: 2,
-        at_least: true,
-        threshold: 1.0,
-        missing: MissingData::NotBreaching,
-        policy: Some("scale-out".into()),
-    });
+    // Where the stack has it, the world can evaluate it: it watches one of the pool's own metrics.
+    let declared = ALARMS.iter().filter(|alarm| alarm.grows_the_pool);
+    world.alarms.extend(declared.filter_map(|alarm| AlarmConfig::declared(alarm, |_| None).ok()));
 }

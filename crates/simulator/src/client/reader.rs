@@ -7,7 +7,7 @@ use controller::ports::{
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 
 use super::{Client, seconds};
-use world::{Milliseconds, Statistic, TERMINATING, World};
+use world::{Milliseconds, TERMINATING, World};
 
 impl CloudReader for Client {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
@@ -104,15 +104,9 @@ impl CloudReader for Client {
     async fn fetch_history(&self, since: Timestamp, _: Timestamp) -> Result<History, CallError> {
         let mut all: [_; HISTORY_METRICS.len()] = Default::default();
         let metrics = |world: &mut World| {
-            for (series, (name, statistic, period_seconds)) in all.iter_mut().zip(HISTORY_METRICS) {
-                let statistic = match statistic {
-                    "Average" => Statistic::Average,
-                    "Minimum" => Statistic::Minimum,
-                    // Of launches that all take about as long the highest is the 95th percentile.
-                    _ => Statistic::Maximum,
-                };
+            for (series, (metric, statistic, period_seconds)) in all.iter_mut().zip(HISTORY_METRICS) {
                 let period_ms = Milliseconds::from(period_seconds) * 1000;
-                let values = world.get_metric_data(name, statistic, period_ms, since.0 * 1000)?;
+                let values = world.get_metric_data(metric.name(), statistic, period_ms, since.0 * 1000)?;
                 *series = values.into_iter().map(|(at, value)| (seconds(at), value)).collect();
             }
             Ok(())

@@ -1,6 +1,6 @@
 //! What the ticks change in AWS.
 
-use controller::ports::{CallError, CallErrorKind, CloudWriter, Document, Metric};
+use controller::ports::{CallError, CallErrorKind, CloudWriter, Datum, Document};
 use planner::{DrainResult, InstanceId};
 
 use super::Client;
@@ -85,12 +85,12 @@ impl CloudWriter for Client {
         self.call("ssm:PutParameter", |world| world.put_parameter(name, value)).await
     }
 
-    async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError> {
+    async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
         let data: Vec<MetricView> = metrics
             .iter()
             .map(|metric| MetricView {
                 namespace: world::NAMESPACE.to_owned(),
-                name: metric.name.to_owned(),
+                name: metric.metric.name().to_owned(),
                 value: metric.value,
                 at: metric.at.0 * 1000,
             })

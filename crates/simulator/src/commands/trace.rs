@@ -4,24 +4,32 @@ use std::{fs, io::Write, path::PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use controller::metrics::Metric;
 use world::demand::{read_export, write_trace};
 
-const HELP: &str = r#"Make the export so, for the pool jibri (CloudWatch keeps minutes for 15 days):
+/// How the export is made.
+fn help() -> String {
+    format!(
+        r#"Make the export so, for the pool jibri (CloudWatch keeps minutes for 15 days):
 
   aws cloudwatch get-metric-data --output json \
     --start-time "$(date --utc --date '15 days ago' +%Y-%m-%dT%H:%M:00Z)" --end-time "$(date --utc +%Y-%m-%dT%H:%M:00Z)" \
     --metric-data-queries '[
-      {"Id": "recordingStarts", "Label": "RecordingStarts", "MetricStat": {"Period": 60, "Stat": "Average", "Metric":
-        {"Namespace": "JibriAutoscaler", "MetricName": "RecordingStarts",
-         "Dimensions": [{"Name": "AutoScalingGroupName", "Value": "jibri"}]}}},
-      {"Id": "busyJibris", "Label": "BusyJibris", "MetricStat": {"Period": 60, "Stat": "Average", "Metric":
-        {"Namespace": "JibriAutoscaler", "MetricName": "BusyJibris",
-         "Dimensions": [{"Name": "AutoScalingGroupName", "Value": "jibri"}]}}}]' > metrics.json
+      {{"Id": "recordingStarts", "Label": "{starts}", "MetricStat": {{"Period": 60, "Stat": "Average", "Metric":
+        {{"Namespace": "JibriAutoscaler", "MetricName": "{starts}",
+         "Dimensions": [{{"Name": "AutoScalingGroupName", "Value": "jibri"}}]}}}}}},
+      {{"Id": "busyJibris", "Label": "{busy}", "MetricStat": {{"Period": 60, "Stat": "Average", "Metric":
+        {{"Namespace": "JibriAutoscaler", "MetricName": "{busy}",
+         "Dimensions": [{{"Name": "AutoScalingGroupName", "Value": "jibri"}}]}}}}}}]' > metrics.json
 
-A refused request is no start, and so is not in the trace."#;
+A refused request is no start, and so is not in the trace."#,
+        starts = Metric::RecordingStarts,
+        busy = Metric::BusyJibris,
+    )
+}
 
 #[derive(Args, Debug)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = help())]
 pub(crate) struct TraceArguments {
     /// The JSON that `aws cloudwatch get-metric-data` wrote: RecordingStarts, and BusyJibris if there is no --mean-minutes.
     #[arg(long, value_name = "FILE")]

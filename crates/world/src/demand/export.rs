@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use controller::metrics::Metric;
 use controller::text::{quote, shorten};
 use serde::Deserialize;
 
@@ -54,22 +55,28 @@ pub fn read_export(json: &str, samples_per_minute: u32, mean_minutes: Option<f64
     let export: Export = serde_json::from_str(json).map_err(|error| {
         format!("the export is not what `aws cloudwatch get-metric-data` writes: {}", shorten(&error))
     })?;
-    let averages = read_series(&export, "RecordingStarts")?.ok_or_else(|| missing(&export))?;
+    let averages = read_series(&export, Metric::RecordingStarts)?.ok_or_else(|| missing(&export))?;
     let starts: BTreeMap<i64, f64> =
         averages.iter().map(|(at, average)| (*at, (average * f64::from(samples_per_minute)).round())).collect();
     if let Some((at, count)) = starts.iter().find(|(_, count)| **count > MOST_STARTS) {
-        return Err(format!("RecordingStarts is {count} in the minute of {at}, and must be at most {MOST_STARTS}"));
+        return Err(format!(
+            "{} is {count} in the minute of {at}, and must be at most {MOST_STARTS}",
+            Metric::RecordingStarts
+        ));
     }
     let all: f64 = starts.values().sum();
     if all > MOST_REQUESTS {
-        return Err(format!("RecordingStarts has {all} recordings in all, and must have at most {MOST_REQUESTS}"));
+        return Err(format!(
+            "{} has {all} recordings in all, and must have at most {MOST_REQUESTS}",
+            Metric::RecordingStarts
+        ));
     }
     if starts.values().all(|count| *count < 1.0) {
-        return Err("RecordingStarts has no recording in it".into());
+        return Err(format!("{} has no recording in it", Metric::RecordingStarts));
     }
     let mean_minutes = match mean_minutes {
         Some(minutes) => minutes,
-        None => estimate_mean_minutes(&starts, read_series(&export, "BusyJibris")?.as_ref())?,
+        None => estimate_mean_minutes(&starts, read_series(&export, Metric::BusyJibris)?.as_ref())?,
     };
     let span = starts.keys().next_back().zip(starts.keys().next()).map_or(0, |(last, first)| last - first);
     let known = i64::try_from(starts.len()).unwrap_or(i64::MAX);
@@ -80,13 +87,15 @@ pub fn read_export(json: &str, samples_per_minute: u32, mean_minutes: Option<f64
 fn missing(export: &Export) -> String {
     let found: Vec<&str> = export.metric_data_results.iter().map(|series| series.label.as_str()).collect();
     format!(
-        "RecordingStarts is missing: no result has it as Label, or recordingStarts as Id; the labels are {}",
+        "{} is missing: no result has it as Label, or recordingStarts as Id; the labels are {}",
+        Metric::RecordingStarts,
         shorten(&format!("{found:?}"))
     )
 }
 
 /// A metric's values by minute; a metric may be in several results, since the CLI joins pages.
-fn read_series(export: &Export, name: &str) -> Result<Option<BTreeMap<i64, f64>>, String> {
+fn read_series(export: &Export, metric: Metric) -> Result<Option<BTreeMap<i64, f64>>, String> {
+    let name = metric.name();
     let is_it = |series: &&Series| series.label == name || series.id.eq_ignore_ascii_case(name);
     let mut values = BTreeMap::new();
     for series in export.metric_data_results.iter().filter(is_it) {
@@ -120,23 +129,30 @@ fn read_series(export: &Export, name: &str) -> Result<Option<BTreeMap<i64, f64>>
 }
 
 fn estimate_mean_minutes(starts: &BTreeMap<i64, f64>, busy: Option<&BTreeMap<i64, f64>>) -> Result<f64, String> {
-    let busy = busy.ok_or(
-        "BusyJibris is missing, which the mean duration is estimated from: export it as well, or \
-                           say --mean-minutes",
-    )?;
+    let busy = busy.ok_or_else(|| {
+        format!(
+            "{} is missing, which the mean duration is estimated from: export it as well, or say --mean-minutes",
+            Metric::BusyJibris
+        )
+    })?;
     let both = || starts.iter().filter_map(|(at, count)| busy.get(at).map(|busy| (*count, *busy)));
     let (begun, under_way) =
         both().fold((0.0, 0.0), |(begun, under_way), (count, busy)| (begun + count, under_way + busy));
     if begun == 0.0 || under_way == 0.0 {
-        return Err(
-            "BusyJibris and RecordingStarts have no minute with a recording in common: say --mean-minutes".into()
-        );
+        return Err(format!(
+            "{} and {} have no minute with a recording in common: say --mean-minutes",
+            Metric::BusyJibris,
+            Metric::RecordingStarts
+        ));
     }
     let mean_minutes = under_way / begun;
     let longest_minutes = LONGEST_SECONDS / 60.0;
     match mean_minutes <= longest_minutes {
         true => Ok(mean_minutes),
-        false => Err(format!("by BusyJibris a recording takes {mean_minutes} minutes, more than {longest_minutes}")),
+        false => Err(format!(
+            "by {} a recording takes {mean_minutes} minutes, more than {longest_minutes}",
+            Metric::BusyJibris
+        )),
     }
 }
 

@@ -1,17 +1,17 @@
-//! The alarms as the template has them: YAML, indented as under `Resources`, and the dashboard's row.
+//! The alarms as the page has them: YAML, indented as under `Resources`, and the dashboard's row.
 
 use std::fmt::Write;
 
-use super::{Alarm, Comparison, MissingData, Series, Source, Threshold, Watched};
-use crate::events::Function;
+use controller::{
+    alarms::{Alarm, Comparison, MissingData, SCALE_OUT_POLICY, Series, Source, Threshold, Watched},
+    events::Function,
+};
 
 /// The topic that every alarm tells.
 const TOPIC: &str = "!Ref AlarmTopic";
-/// The policy of an alarm that grows the pool.
-const POLICY: &str = "!Ref ScaleOutPolicy";
 
 /// The resource of an alarm: `AWS::CloudWatch::Alarm`.
-pub fn resource(alarm: &Alarm) -> String {
+pub(crate) fn resource(alarm: &Alarm) -> String {
     let mut lines = Lines::default();
     lines.add(2, &format!("{}:", alarm.id));
     lines.add(4, "Type: AWS::CloudWatch::Alarm");
@@ -52,7 +52,7 @@ pub fn resource(alarm: &Alarm) -> String {
     lines.add(
         6,
         &match alarm.grows_the_pool {
-            true => format!("AlarmActions: [{POLICY}, {TOPIC}]"),
+            true => format!("AlarmActions: [!Ref {SCALE_OUT_POLICY}, {TOPIC}]"),
             false => format!("AlarmActions: [{TOPIC}]"),
         },
     );
@@ -60,11 +60,10 @@ pub fn resource(alarm: &Alarm) -> String {
     lines.0
 }
 
-/// The alarms of the dashboard's first row: a JSON array within `!Sub`, its lines indented by so many blanks.
-pub fn dashboard_row(alarms: &[Alarm], indentation: usize) -> String {
+/// The alarms of the dashboard's first row: the members of a JSON array within `!Sub`.
+pub(crate) fn dashboard_row(alarms: &[Alarm]) -> String {
     let arns: Vec<String> = alarms.iter().map(|alarm| format!("\"${{{}.Arn}}\"", alarm.id)).collect();
-    let blanks = " ".repeat(indentation);
-    format!("[\n{blanks}  {}\n{blanks}]", arns.join(&format!(",\n{blanks}  ")))
+    arns.join(",\n")
 }
 
 /// Indented lines.
@@ -105,7 +104,7 @@ fn metric_of(source: Source) -> [String; 3] {
 }
 
 /// The logical id of a function.
-pub(super) fn resource_of(function: Function) -> &'static str {
+fn resource_of(function: Function) -> &'static str {
     match function {
         Function::Availability => "AvailabilityFunction",
         Function::ScaleIn => "ScaleInFunction",
