@@ -41,7 +41,7 @@ async fn prepare(function: Function) -> Result<Context, Error> {
     let readable = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables: BTreeMap<String, String> =
         std::env::vars_os().map(|(name, value)| (readable(name), readable(value))).collect();
-    let settings = Settings::from_variables(&variables)?;
+    let settings = Settings::for_function(function, &variables)?;
     let clock = FunctionClock::from_variables(settings.rehearsal_clock.as_deref(), &variables)?;
     let (reader, writer) = connect(&settings, &configure().load().await);
     let ports = Ports { reader, writer, jicofo: Jicofos::new(&settings)?, clock };

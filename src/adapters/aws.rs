@@ -84,7 +84,8 @@ pub fn connect(settings: &Settings, config: &SdkConfig) -> (AwsReader, Option<Aw
         drain_document: settings.drain_document.clone(),
         forecast_parameter: settings.forecast_parameter.clone(),
         planned_parameter: settings.forecast.planned_parameter.clone(),
-        namespace: settings.metric_namespace.clone(),
+        // With a bad one the tick publishes nothing, and says so.
+        namespace: settings.metric_namespace.clone().unwrap_or_default(),
     };
     let patience = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

@@ -18,10 +18,6 @@ RESOURCES = STACK.resources
 # As the page repeats them, by key: crates/stack/tests holds them against the files of instance/.
 INSTANCE_FILES = {key: entry["Text"] for key, entry in TEMPLATE["Mappings"]["InstanceFiles"].items()}
 USER_DATA_LIMIT_BYTES = 16 * 1024
-# Set by the template for the functions' own dealings, or for rehearsals alone.
-NO_PARAMETER = {
-    "AUTO_SCALING_GROUP", "LIFECYCLE_HOOK", "CHECK_DOCUMENT", "DRAIN_DOCUMENT", "FORECAST_PARAMETER",
-}  # fmt: skip
 
 
 def properties(logical_id):
@@ -84,30 +80,36 @@ def raw_user_data():
 
 
 class Settings(unittest.TestCase):
-    def variables(self):
-        return TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    """The template, held against the page that is rendered from the functions' own declarations."""
 
-    def test_every_setting_of_the_functions_is_there_and_no_other(self):
-        source = (ROOT / "crates" / "controller" / "src" / "settings.rs").read_text().split("#[cfg(test)]")[0]
-        known = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) - {"REHEARSAL_CLOCK"}
-        self.assertEqual(self.variables().keys(), known)
+    PAGE = (ROOT / "docs" / "settings.md").read_text()
+    ROWS = {row[0]: row for row in re.findall(r"^\| `([A-Z_]+)` \|" + r" (.*?) \|" * 5 + "$", PAGE, re.MULTILINE)}
 
-    def test_the_defaults_and_limits_are_those_of_the_readme(self):
-        rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?) \| (.*?) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-        documented = {name: (default, text) for names, default, text in rows for name in names.strip("`").split("`, `")}
-        for variable, value in self.variables().items():
-            if variable in NO_PARAMETER or documented[variable][0] == "required":
+    def test_every_function_has_what_it_reads_and_no_more(self):
+        self.assertGreater(len(self.ROWS), 20)
+        set_by_the_template = {variable for variable, (_, parameter, *_) in self.ROWS.items() if parameter != "none"}
+        for function in STACK.functions:
+            readers = {variable: row[4] for variable, row in self.ROWS.items()}
+            read = {name for name, by in readers.items() if by == "all" or f"`{function.binary}`" in by}
+            with self.subTest(function.binary):
+                self.assertEqual(function.environment.keys(), read & set_by_the_template)
+
+    def test_defaults_and_limits_are_those_of_the_page(self):
+        for variable, (_, name, default, allowed, *_) in self.ROWS.items():
+            if not name.startswith("`"):
                 continue
-            parameter = TEMPLATE["Parameters"][value["Ref"]]
-            default, text = documented[variable]
+            parameter = TEMPLATE["Parameters"][name.strip("`")]
             with self.subTest(variable):
-                if parameter["Default"] == "":
-                    self.assertIn(default.strip("`"), {"none", *documented})
+                if default == "required":
+                    self.assertNotIn("Default", parameter)
+                elif parameter["Default"] == "":
+                    self.assertIn(default.strip("`"), {"none", *self.ROWS})
                 else:
                     self.assertEqual(str(parameter["Default"]), default.strip("`"))
                 if "MinValue" in parameter:
-                    limits = f"{parameter['MinValue']} to {parameter['MaxValue']:,}"
-                    self.assertIn(limits, text)
+                    self.assertIn(f"from {parameter['MinValue']} to {parameter['MaxValue']}", allowed)
+                for value in parameter.get("AllowedValues", []):
+                    self.assertRegex(allowed, rf"\b{value}\b")
 
 
 class Instances(unittest.TestCase):
@@ -178,7 +180,9 @@ class Group(unittest.TestCase):
         self.assertEqual(hook["LifecycleTransition"], "autoscaling:EC2_INSTANCE_TERMINATING")
         self.assertEqual(hook["DefaultResult"], "ABANDON")
         self.assertEqual(group["InstanceLifecyclePolicy"], {"RetentionTriggers": {"TerminateHookAbandon": "retain"}})
-        self.assertEqual(hook["LifecycleHookName"], STACK.functions[0].environment["LIFECYCLE_HOOK"])
+        for name in ("scale_in", "drain"):
+            (function,) = (function for function in STACK.functions if function.binary == name)
+            self.assertEqual(function.environment["LIFECYCLE_HOOK"], hook["LifecycleHookName"])
 
     def test_instances_carry_the_tag_that_the_roles_are_bound_to(self):
         tags = {tag["Key"]: tag for tag in properties("Group")["Tags"]}
@@ -196,7 +200,7 @@ class Group(unittest.TestCase):
         self.assertGreater(seconds, TEMPLATE["Parameters"]["DrainLimitMinutes"]["MaxValue"] * 60)
         # Nothing is given up while functions and AWS do not reach each other for a while; 7,200 is the most AWS takes.
         self.assertEqual(hook["HeartbeatTimeout"], 7200)
-        world = (ROOT / "crates" / "simulator" / "src" / "world" / "config.rs").read_text()
+        world = (ROOT / "crates" / "world" / "src" / "config.rs").read_text()
         self.assertEqual(re.findall(r"heartbeat_timeout_seconds: (\d+),", world), [str(hook["HeartbeatTimeout"])])
 
     def test_nothing_else_ends_an_instance_or_moves_the_desired_capacity(self):

@@ -9,6 +9,7 @@ use crate::{
     metrics::{Metric, datum, pool_metrics},
     observe::assemble,
     ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
+    publish::publish,
     target::decide_target,
 };
 
@@ -109,13 +110,9 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         0 => Some(0),
         _ => count_failed_launches(&ports.reader, now, errors).await,
     };
-    if let Some(writer) = &ports.writer {
-        let mut metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
-        metrics.extend(failed_launches.map(|failed| datum(Metric::FailedLaunches, failed, now)));
-        if let Err(error) = writer.put_metrics(&metrics).await {
-            errors.add(error);
-        }
-    }
+    let mut metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
+    metrics.extend(failed_launches.map(|failed| datum(Metric::FailedLaunches, failed, now)));
+    publish(settings, ports.writer.as_ref(), &metrics, errors).await;
 }
 
 /// The group tries again by itself; what keeps it from launching is for the operator to see.

@@ -13,6 +13,7 @@ use crate::{
     metrics::{Metric, datum},
     observe::{assemble, newest_commands},
     ports::{Clock, CloudReader, CloudWriter, Datum, Document, GroupMember, JicofoReader},
+    publish::publish,
 };
 
 /// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.
@@ -68,11 +69,9 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         }
         unheld_drains = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
     }
-    if let (Some(writer), None) = (&ports.writer, only) {
+    if only.is_none() {
         let metrics = drain_metrics(now, observation.as_ref(), retained, unheld_drains);
-        if let Err(error) = writer.put_metrics(&metrics).await {
-            errors.add(error);
-        }
+        publish(settings, ports.writer.as_ref(), &metrics, &mut errors).await;
     }
     errors.into_result()
 }

@@ -11,6 +11,8 @@ use crate::{
     metrics::{Metric, datum},
     planned::{Planned, parse_planned},
     ports::{CallError, CallErrorKind, Clock, CloudReader, CloudWriter, Datum, History, JicofoReader},
+    publish::publish,
+    settings::LEAD,
     tags::format_moment,
     target::Parameter,
 };
@@ -21,8 +23,6 @@ const HISTORY_SECONDS: u64 = 14 * 86_400;
 const VALID_SECONDS: u64 = 15 * 60;
 /// How long until the next forecast, in seconds.
 const ROUND_SECONDS: i64 = 300;
-/// What the lead time may be, in seconds.
-const LEAD_RANGE: (i64, i64) = (30, 1800);
 /// What a standard parameter holds, in bytes.
 const LONGEST_PARAMETER: usize = 4096;
 /// How much of the reasons the parameter keeps, in characters.
@@ -94,11 +94,7 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
             Err(problem) => errors.add(problem),
         }
     }
-    if let Some(writer) = &ports.writer
-        && let Err(error) = writer.put_metrics(&metrics).await
-    {
-        errors.add(error);
-    }
+    publish(settings, ports.writer.as_ref(), &metrics, &mut errors).await;
     errors.into_result()
 }
 
@@ -178,7 +174,8 @@ fn lead_seconds(history: &History, setting: u64) -> i64 {
         history.launch_seconds.iter().map(|(_, value)| *value).filter(|value| *value > 0.0).collect();
     days.sort_by(f64::total_cmp);
     let measured = days.get(days.len() / 2).map(|seconds| seconds.ceil() as i64);
-    measured.unwrap_or(i64::try_from(setting).unwrap_or(LEAD_RANGE.1)).clamp(LEAD_RANGE.0, LEAD_RANGE.1)
+    let limit = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX);
+    measured.unwrap_or(limit(setting)).clamp(limit(LEAD.range.least), limit(LEAD.range.most))
 }
 
 /// Local time less UTC, in seconds.

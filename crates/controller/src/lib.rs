@@ -27,6 +27,7 @@ mod object;
 mod observe;
 mod planned;
 pub mod ports;
+mod publish;
 pub mod report;
 mod scale_in;
 pub mod settings;

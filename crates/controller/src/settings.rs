@@ -1,68 +1,35 @@
-//! The environment variables, parsed once. Every bad one is reported, together.
+//! The environment variables of the functions. Each setting is declared once, in `declared`; a function reads those that
+//! concern it, and every bad one of them is reported, together.
 
+mod declare;
+mod declared;
+mod kinds;
+mod names;
+mod page;
+mod parameter;
 mod reader;
+mod setting;
+mod values;
 
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
 };
 
-use jiff::tz::TimeZone;
-use planner::Policy;
+pub(crate) use declared::LEAD;
+pub use declared::{ForecastSettings, SETTINGS, Settings};
+pub use kinds::{Choice, CountLike, Duration, Kind, Name, OptionalName, Range, Switch, Text, Urls, Zone};
+pub use names::{Letters, NameRule};
+pub use page::page;
+pub use parameter::Parameter;
+pub use setting::{Group, Origin, Setting};
 
-use crate::target::LARGEST_TARGET;
-use reader::{DOCUMENT, GROUP, HOOK, Reader};
+use crate::events::Function;
+use reader::{Reader, Variables};
 
-/// A function's settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// `AUTO_SCALING_GROUP`.
-    pub auto_scaling_group: String,
-    /// `JICOFO_URLS`, without trailing slashes.
-    pub jicofo_urls: Vec<String>,
-    /// `LIFECYCLE_HOOK`.
-    pub lifecycle_hook: String,
-    /// `CHECK_DOCUMENT`.
-    pub check_document: String,
-    /// `DRAIN_DOCUMENT`.
-    pub drain_document: String,
-    /// `FORECAST_PARAMETER`.
-    pub forecast_parameter: Option<String>,
-    /// `METRIC_NAMESPACE`.
-    pub metric_namespace: String,
-    /// `JIBRIS_THRESHOLD`: available Jibris to keep.
-    pub jibris_threshold: u32,
-    /// `SAMPLE_INTERVAL_SECONDS`.
-    pub sample_interval_seconds: u64,
-    /// `JICOFO_TIMEOUT_SECONDS`.
-    pub jicofo_timeout_seconds: u64,
-    /// `DRY_RUN`: plan and log, change nothing.
-    pub dry_run: bool,
-    /// `REHEARSAL_CLOCK`, as it stands.
-    pub rehearsal_clock: Option<String>,
-    /// What the forecast needs.
-    pub forecast: ForecastSettings,
-    /// What planning needs: the remaining settings, in its units.
-    pub policy: Policy,
-}
-
-/// What the forecast needs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ForecastSettings {
-    /// `HIT_RATE`: the probability that a request finds a Jibri.
-    pub hit_rate: f64,
-    /// `TIME_ZONE`: demand follows its local time.
-    pub time_zone: TimeZone,
-    /// `FORECAST_FLOOR`: the least spare that a valid forecast may want.
-    pub floor: u32,
-    /// `FORECAST_MAXIMUM`: the largest target.
-    pub maximum: u32,
-    /// `LEAD_SECONDS`: from launch to available, until it has been measured.
-    pub lead_seconds: u64,
-    /// `FORECAST_SHADOW`: publish, and act on nothing.
-    pub shadow: bool,
-    /// `PLANNED_PARAMETER`.
-    pub planned_parameter: Option<String>,
+/// The setting of this variable, if there is one.
+pub fn setting(variable: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.variable == variable)
 }
 
 /// Every variable that cannot be used.
@@ -80,55 +47,31 @@ impl Display for SettingsError {
 impl std::error::Error for SettingsError {}
 
 impl Settings {
-    /// Parses the variables; an unset or empty one has its default.
+    /// Reads what concerns a function; an unset or empty variable has its default.
+    ///
+    /// # Errors
+    /// Every variable that the function needs and cannot use, with its value and what is allowed.
+    pub fn for_function(function: Function, variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
+        Settings::read(Some(function), variables)
+    }
+
+    /// Reads everything, for all functions together: a simulation runs them with the same settings.
     ///
     /// # Errors
     /// Every variable that cannot be used, with its value and what is allowed.
     pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
-        let mut reader = Reader { variables, problems: Vec::new() };
-        let policy = Policy {
-            idle_seconds: reader.number("IDLE_COUNT_THRESHOLD", "minutes", 10, 1, 1440) * 60,
-            boot_grace_seconds: reader.number("BOOT_GRACE_MINUTES", "minutes", 10, 2, 120) * 60,
-            terminations_per_tick: reader.number("TERMINATIONS_PER_TICK", "instances", 3, 1, 50),
-            drain_limit_seconds: reader.number("DRAIN_LIMIT_MINUTES", "minutes", 2760, 10, 2820) * 60,
-            busy_suspicion_seconds: reader.number("BUSY_SUSPICION_HOURS", "hours", 6, 1, 48) * 3600,
-            scale_out_paused: reader.switch("SCALE_OUT_PAUSED"),
-            scale_in_paused: reader.switch("SCALE_IN_PAUSED"),
-            ..Policy::default()
-        };
-        let sample_interval_seconds = reader.number("SAMPLE_INTERVAL_SECONDS", "seconds", 10, 5, 30);
-        if 60 % sample_interval_seconds != 0 {
-            reader.reject("SAMPLE_INTERVAL_SECONDS", "a number of seconds that divides 60");
+        Settings::read(None, variables)
+    }
+
+    fn read(function: Option<Function>, variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
+        let mut reader = Reader { variables: Variables(variables), function, problems: Vec::new() };
+        let settings = declared::read(&mut reader);
+        let (floor, maximum) = (settings.forecast.floor, settings.forecast.maximum);
+        let both = ["FORECAST_FLOOR", "FORECAST_MAXIMUM"]
+            .map(|variable| setting(variable).is_some_and(|setting| reader.concerns(setting)));
+        if both == [true, true] && floor > maximum {
+            reader.reject("FORECAST_MAXIMUM", &format!("at least the forecast's floor of {floor}"));
         }
-        let jibris_threshold = reader.number("JIBRIS_THRESHOLD", "Jibris", 2, 1, 500);
-        let forecast = ForecastSettings {
-            hit_rate: reader.share("HIT_RATE", 0.999, 0.5, 0.9999),
-            time_zone: reader.time_zone("TIME_ZONE"),
-            floor: reader.number("FORECAST_FLOOR", "Jibris", jibris_threshold, 0, 500),
-            maximum: reader.number("FORECAST_MAXIMUM", "Jibris", 500, 1, LARGEST_TARGET),
-            lead_seconds: reader.number("LEAD_SECONDS", "seconds", 180, 30, 1800),
-            shadow: reader.switch("FORECAST_SHADOW"),
-            planned_parameter: reader.parameter("PLANNED_PARAMETER"),
-        };
-        if forecast.floor > forecast.maximum {
-            reader.reject("FORECAST_MAXIMUM", &format!("at least the forecast's floor of {}", forecast.floor));
-        }
-        let settings = Settings {
-            auto_scaling_group: reader.name("AUTO_SCALING_GROUP", None, &GROUP).unwrap_or_default(),
-            jicofo_urls: reader.urls("JICOFO_URLS"),
-            lifecycle_hook: reader.name("LIFECYCLE_HOOK", Some("jibri-drain"), &HOOK).unwrap_or_default(),
-            check_document: reader.name("CHECK_DOCUMENT", Some("jibri-check"), &DOCUMENT).unwrap_or_default(),
-            drain_document: reader.name("DRAIN_DOCUMENT", Some("jibri-drain"), &DOCUMENT).unwrap_or_default(),
-            forecast_parameter: reader.parameter("FORECAST_PARAMETER"),
-            metric_namespace: reader.namespace("METRIC_NAMESPACE", "JibriAutoscaler"),
-            jibris_threshold,
-            sample_interval_seconds,
-            jicofo_timeout_seconds: reader.number("JICOFO_TIMEOUT_SECONDS", "seconds", 3, 1, 10),
-            dry_run: reader.switch("DRY_RUN"),
-            rehearsal_clock: reader.value("REHEARSAL_CLOCK").map(str::to_owned),
-            forecast,
-            policy,
-        };
         match reader.problems.is_empty() {
             true => Ok(settings),
             false => Err(SettingsError { problems: reader.problems }),
@@ -138,6 +81,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use planner::Policy;
+
     use super::*;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {

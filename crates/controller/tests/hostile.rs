@@ -5,9 +5,9 @@ mod properties;
 
 use std::collections::BTreeMap;
 
-use controller::{Settings, jicofo::parse_reading, report::parse_report};
+use controller::{Settings, jicofo::parse_reading, report::parse_report, settings::SETTINGS};
 use mutation::{config, hostile, mutated};
-use properties::{VARIABLES, bytes};
+use properties::bytes;
 use proptest::prelude::*;
 
 proptest! {
@@ -44,7 +44,8 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_variable_holds_it_is_used_or_named(name in proptest::sample::select(&VARIABLES[..]), value in "\\PC{0,12}|[ -~]{0,300}") {
+    fn whatever_a_variable_holds_it_is_used_or_named(setting in proptest::sample::select(SETTINGS), value in "\\PC{0,12}|[ -~]{0,300}") {
+        let name = setting.variable;
         let variables = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://10.0.1.5:8888"), (name, &value)];
         let variables: BTreeMap<String, String> = variables.map(|(name, value)| (name.into(), value.into())).into();
         properties::settings(&variables);

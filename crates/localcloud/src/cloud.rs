@@ -216,14 +216,14 @@ async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
 }
 
-/// The namespace and the dimension of the functions' metrics.
-const METRIC_NAMESPACE: &str = "JibriAutoscaler";
+/// The dimension of the functions' metrics.
 const METRIC_DIMENSION: &str = "AutoScalingGroupName";
 
 fn group_metric(config: &CloudConfig) -> MetricKey {
-    let namespace = config.settings.get("METRIC_NAMESPACE").map_or(METRIC_NAMESPACE, String::as_str);
+    let default = || controller::settings::setting("METRIC_NAMESPACE").and_then(|setting| setting.default());
+    let namespace = config.settings.get("METRIC_NAMESPACE").cloned().or_else(default);
     MetricKey {
-        namespace: namespace.to_owned(),
+        namespace: namespace.unwrap_or_default(),
         name: String::new(),
         dimensions: BTreeMap::from([(METRIC_DIMENSION.to_owned(), config.world.group_name.clone())]),
     }

@@ -2,38 +2,58 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use controller::{alarms::ALARMS, metrics::Metric};
+use controller::{Function, alarms::ALARMS, metrics::Metric};
 use minijinja::{Value, context};
 
-use crate::alarms::{dashboard_row, resource};
+use crate::{
+    alarms::{dashboard_row, resource},
+    settings,
+};
 
 /// Everything that the parts may name.
 pub(crate) fn declared(root: &Path) -> anyhow::Result<Value> {
     Ok(context! {
         functions => functions(),
+        parameters => settings::parameters(),
         files => instance_files(root)?,
         alarms => ALARMS.iter().map(resource).collect::<Vec<String>>(),
         alarm_row => dashboard_row(ALARMS),
+        // By name, so that a part can name no metric that is not declared.
         metric => Metric::ALL.iter().map(|metric| (metric.name(), metric.name())).collect::<BTreeMap<_, _>>(),
     })
 }
 
-/// The functions in the page's order.
 fn functions() -> Vec<Value> {
-    [("availability", 1), ("scale_in", 1), ("drain", 1), ("forecast", 5)]
-        .map(|(binary, minutes)| function(binary, minutes))
-        .into()
+    Function::ALL.map(described).into()
 }
 
-fn function(binary: &str, minutes: u64) -> Value {
+fn described(function: Function) -> Value {
+    let (name, minutes) = (function.name(), schedule_minutes(function));
     // A deployed schedule keeps its id: CloudFormation would make a second one of the same name before it deletes the first.
     let (schedule_id, schedule) = match minutes {
         1 => ("EveryMinute".to_owned(), "rate(1 minute)".to_owned()),
         5 => ("EveryFiveMinutes".to_owned(), "rate(5 minutes)".to_owned()),
         _ => (format!("Every{minutes}Minutes"), format!("rate({minutes} minutes)")),
     };
-    // The binary names the file in `stack/functions`, `name` is the function's on AWS, `id` begins its logical ids.
-    context! { binary, name => binary.replace('_', "-"), id => camel_case(binary), schedule, schedule_id }
+    context! {
+        // Its file in stack/functions, and its source in functions/.
+        binary => name,
+        // On AWS, after the stack's name.
+        name => name.replace('_', "-"),
+        // What its logical ids begin with.
+        id => camel_case(name),
+        schedule,
+        schedule_id,
+        environment => settings::environment(function),
+    }
+}
+
+/// How many minutes lie between two runs by the schedule.
+fn schedule_minutes(function: Function) -> u64 {
+    match function {
+        Function::Availability | Function::ScaleIn | Function::Drain => 1,
+        Function::Forecast => 5,
+    }
 }
 
 /// `scale_in` as `ScaleIn`; mapping keys and logical ids are letters and digits alone.

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod context;
+mod settings;
 
 use std::{fs, path::Path};
 

@@ -15,7 +15,7 @@ pub mod events;
 pub use forecast::{History, forecast};
 pub use jicofo::jicofo;
 pub use report::report;
-pub use settings::{VARIABLES, settings};
+pub use settings::settings;
 pub use tags::tags;
 pub use target::target;
 
