@@ -63,6 +63,16 @@ impl Settings {
         Settings::read(None, variables)
     }
 
+    /// The same settings as a function alone has them: what it does not read has its default, or is empty.
+    #[must_use]
+    pub fn as_read_by(&self, function: Function) -> Settings {
+        let nothing = BTreeMap::new();
+        let mut reader = Reader { variables: Variables(&nothing), function: Some(function), problems: Vec::new() };
+        let mut settings = self.clone();
+        declared::forget(&mut settings, declared::read(&mut reader), function);
+        settings
+    }
+
     fn read(function: Option<Function>, variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
         let mut reader = Reader { variables: Variables(variables), function, problems: Vec::new() };
         let settings = declared::read(&mut reader);

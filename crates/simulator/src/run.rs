@@ -41,6 +41,17 @@ pub enum Function {
     Forecast,
 }
 
+impl From<Function> for controller::events::Function {
+    fn from(function: Function) -> Self {
+        match function {
+            Function::Availability => Self::Availability,
+            Function::ScaleIn => Self::ScaleIn,
+            Function::Drain => Self::Drain,
+            Function::Forecast => Self::Forecast,
+        }
+    }
+}
+
 impl Function {
     /// Every function that is scheduled each minute.
     pub const EVERY_MINUTE: [Function; 3] = [Function::Availability, Function::ScaleIn, Function::Drain];
@@ -266,7 +277,8 @@ impl Runner {
             .through(&self.network);
         let wake_at = client.wake_at();
         wake_at.set(now);
-        let settings = Rc::clone(&self.settings);
+        // Lambda gives each function what it reads, and no more.
+        let settings = self.settings.as_read_by(function.into());
         let writer = (!settings.dry_run).then(|| client.clone());
         let ports = Ports { reader: client.clone(), writer, jicofo: client.clone(), clock: client };
         let deadline = Timestamp(now / 1000 + 58);
