@@ -1,4 +1,4 @@
-# Every command does all of its own set-up. `make help` lists them.
+# Every command does its own set-up. `make help` lists the commands.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,11 +22,11 @@ CARGO_FUZZ := cargo-fuzz-0.13.2
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(TOOLS)/instance/installed ## A pool at work on a local cloud, for three minutes: target/demo/index.html
+demo: $(TOOLS)/instance/installed ## Run a pool on a local cloud for three minutes, and write target/demo/index.html
 	cargo build --workspace --bins
 	target/debug/localcloud demo --functions target/debug --output $(OUTPUT)
 
-test: $(TOOLS)/instance/installed $(TOOLS)/contracts/installed $(TOOLS)/sam/installed ## All tests, end to end included
+test: $(TOOLS)/instance/installed $(TOOLS)/contracts/installed $(TOOLS)/sam/installed ## Run all tests, end to end included
 	cargo build --workspace --bins
 	rm -rf target/tmp/end-to-end
 	cargo test --workspace
@@ -39,9 +39,9 @@ test: $(TOOLS)/instance/installed $(TOOLS)/contracts/installed $(TOOLS)/sam/inst
 build: $(TOOLS)/sam/installed ## Build the functions and the template for AWS, into .aws-sam/build
 	PATH=$(abspath $(SAM)):$$PATH sam build
 
-# Without link-time optimization, which takes a third of the build's time and changes nothing that is tried here.
+# Without link-time optimization: it takes a third of the build's time, and changes nothing that these checks look at.
 check: export CARGO_PROFILE_RELEASE_LTO := off
-check: $(TOOLS)/sam/installed $(TOOLS)/contracts/installed build ## Formatting, lints, and what would be deployed
+check: $(TOOLS)/sam/installed $(TOOLS)/contracts/installed build ## Check formatting and lints, and deploy what is built to an AWS on loopback
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- --deny warnings
@@ -58,7 +58,7 @@ deploy: $(TOOLS)/sam/installed ## Build the stack and deploy it into your AWS ac
 teardown: ## Empty the pool of STACK=jibri, recording by recording, then delete the stack; the bucket stays
 	deploy/teardown.sh $(STACK) $(if $(YES),--yes)
 
-# What was found interesting is kept in target/fuzz/corpus, and what breaks a parser in target/fuzz/artifacts.
+# Interesting input is kept in target/fuzz/corpus, and input that breaks a parser in target/fuzz/artifacts.
 fuzz: $(TOOLS)/$(CARGO_FUZZ)/bin/cargo-fuzz ## Look for input that breaks a parser, SECONDS=60 for each, or TARGET=jicofo alone
 	for target in $(TARGET); do \
 		mkdir -p target/fuzz/corpus/$$target target/fuzz/artifacts/$$target; \
@@ -70,18 +70,18 @@ fuzz: $(TOOLS)/$(CARGO_FUZZ)/bin/cargo-fuzz ## Look for input that breaks a pars
 $(TOOLS)/$(CARGO_FUZZ)/bin/cargo-fuzz:
 	cargo install --quiet --locked --root $(TOOLS)/$(CARGO_FUZZ) --version $(CARGO_FUZZ:cargo-fuzz-%=%) cargo-fuzz
 
-simulate: ## Policies side by side on TRACE=demand.csv, or made-up demand: target/compare/index.html
+simulate: ## Compare policies on TRACE=demand.csv or on made-up demand, and write target/compare/index.html
 	mkdir -p target/compare
 	cargo run --release --package simulator -- compare $(if $(TRACE),--trace $(TRACE)) \
 		--hit-rate $(HIT_RATE) --lead-seconds $(LEAD) --page target/compare/index.html
 
-faults: ## 10,000 days on which everything goes wrong, a seed each (SEEDS=…): what breaks is printed with its replay
+faults: ## Simulate 10,000 days of faults (SEEDS=…); an invariant that breaks is printed with the command that replays it
 	cargo run --release --package simulator -- faults --seeds $(SEEDS)
 
-mutants: ## Plant each bug of tests/planted/bugs.toml, and see that the simulation of faults finds it
+mutants: ## Plant each bug of tests/planted/bugs.toml, and check that the simulation of faults finds it
 	python3 tests/planted/plant.py
 
-bench: ## How long a month of the world, a comparison and one forecast take
+bench: ## Measure a simulated month, a comparison, and one forecast
 	cargo bench --package simulator --package compare --package forecast
 
 cloud: ## Keep a local cloud running, for `make watch` and `make invoke`

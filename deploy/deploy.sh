@@ -7,7 +7,7 @@ export AWS_PAGER=""
 fail() { echo "deploy: $*" >&2 && exit 1; }
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
 
-# The lines of samconfig.toml that count without --config-env.
+# The lines of samconfig.toml that sam reads when it is called without --config-env.
 configured() {
   [[ ! -e samconfig.toml ]] || awk '/^\[/ { counts = /^\[default\./ } counts && !/^[ \t]*#/' samconfig.toml
 }
@@ -24,16 +24,16 @@ parameter() { # NAME: its value in parameter_overrides, else the template's defa
 check_password() { # NAME of an SSM parameter
   local answer
   if answer=$(aws ssm get-parameter --name "$1" --query Parameter.Type --output text 2>&1); then
-    [[ $answer == SecureString ]] || fail "the SSM parameter $1 is a $answer: delete it, make it anew as a SecureString"
+    [[ $answer == SecureString ]] || fail "the SSM parameter $1 is a $answer: delete it, and make it again as a SecureString"
   elif [[ $answer == *ParameterNotFound* ]]; then
-    # By no history and no list of processes; without the line break, too.
+    # This command keeps the password out of the history and of the list of processes, and stores no line break.
     cat >&2 <<TEXT
-deploy: the password in the SSM parameter $1 is missing. Run this, and type it:
+deploy: the SSM parameter $1 with a password is missing. Run this, type the password, and press Enter:
   read -rs PASSWORD && aws ssm put-parameter --type SecureString --name $1 --value file://<(printf %s "\$PASSWORD")
 TEXT
     return 1
   else
-    fail "the SSM parameter $1 cannot be looked at: $answer"
+    fail "the SSM parameter $1 cannot be read: $answer"
   fi
 }
 
@@ -44,11 +44,11 @@ if [[ -e Cargo.toml ]]; then # A release has its functions built already.
   need cargo-lambda "make deploy installs it, as does pip install cargo-lambda"
 fi
 
-# The account and the region that sam will take.
+# The account and the region that sam will use.
 profile=$(setting profile) region=$(setting region)
 [[ -z $profile ]] || export AWS_PROFILE=$profile
 [[ -z $region ]] || export AWS_REGION=$region AWS_DEFAULT_REGION=$region
-aws sts get-caller-identity >/dev/null || fail "these are no credentials for AWS: run aws configure, or aws sso login"
+aws sts get-caller-identity >/dev/null || fail "there are no valid credentials for AWS: run aws configure, or aws sso login"
 
 missing=false
 for name in XmppPasswordParameter RecorderPasswordParameter; do
@@ -56,7 +56,7 @@ for name in XmppPasswordParameter RecorderPasswordParameter; do
 done
 ! $missing || exit 1
 
-# A samconfig.toml that was made by answers tells it to the deployment alone.
+# A samconfig.toml that sam has made from answers has the architecture for the deployment only, not for the build.
 architecture=FunctionArchitecture=$(parameter FunctionArchitecture)
 [[ ! -e Cargo.toml ]] || sam build --parameter-overrides "$architecture"
 if [[ -e samconfig.toml ]]; then

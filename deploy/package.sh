@@ -6,8 +6,8 @@ fail() { echo "package: $*" >&2 && exit 1; }
 
 (($# == 3)) || fail "usage: package.sh ARCHITECTURE VERSION DIRECTORY"
 architecture=$1 version=$2
-[[ $version =~ ^[A-Za-z0-9.+-]+$ ]] || fail "$version is no version, such as v1.2.3"
-case $architecture in # How an ELF header calls it; and the one that the package cannot offer.
+[[ $version =~ ^[A-Za-z0-9.+-]+$ ]] || fail "$version is no version: give one such as v1.2.3"
+case $architecture in # Its number in an ELF header, and the architecture that the package does not have.
   x86_64) machine=3e00 other=arm64 ;;
   arm64) machine=b700 other=x86_64 ;;
   *) fail "the architecture is x86_64 or arm64, not $architecture" ;;
@@ -44,7 +44,7 @@ cp LICENSE "$package"
 cat >"$package/README.md" <<README
 # jibri-autoscaler $version, functions for $architecture
 
-Everything is built: AWS SAM deploys it, no Rust is needed. Either answer \`sam deploy --guided\`, or copy
+The functions are built: you need AWS SAM, and no Rust. Either answer \`sam deploy --guided\`, or copy
 samconfig.example.toml to samconfig.toml, put your own values in, and run \`deploy/deploy.sh\`, which also looks for the
 passwords. \`deploy/teardown.sh STACK_NAME\` takes the stack down without cutting a recording.
 README

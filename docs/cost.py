@@ -1,6 +1,6 @@
 """What the stack costs in a month: prints the tables of docs/cost.md.
 
-Counts what is billed in template.yaml and docs/metrics.md, and takes it at the prices below.
+It counts in template.yaml and docs/metrics.md what AWS bills, and multiplies it by the prices below.
 """
 
 import re
@@ -25,9 +25,9 @@ GP3_GIGABYTE_MONTH = 0.08  # https://aws.amazon.com/ebs/pricing/
 HOURS = 30 * 24
 MINUTES = HOURS * 60
 
-# Assumed, not measured on AWS: what one look at the world takes in a function, and what an invocation logs.
+# Assumed, not measured on AWS: how long a function takes for one look at the world, and how much an invocation logs.
 LOOK_SECONDS = 1
-# What a forecast takes, which reads two weeks.
+# How long `forecast` takes, which reads two weeks of metrics.
 FORECAST_SECONDS = 3
 LOG_BYTES_PER_INVOCATION = 4_000
 # How long after its start `availability` may still begin a sample.
@@ -87,7 +87,7 @@ def idle_jibri(template):
 
 
 def count(pattern, text):
-    """How often the pattern is in the text; never is a mistake."""
+    """How often the pattern is in the text; a pattern that is not there is an error."""
     found = len(re.findall(pattern, text, re.MULTILINE))
     if not found:
         raise ValueError(f"nothing matches {pattern}")

@@ -1,4 +1,4 @@
-//! On the lifecycle event and every minute: drains what the hook holds.
+//! On the lifecycle event and every minute: drains the instances that the hook holds.
 
 use jibri_autoscaler::{Function, serve};
 

@@ -1,4 +1,4 @@
-//! Every five minutes: predicts the demand of the coming hour, and writes down how many Jibris shall wait when.
+//! Every five minutes: predicts the demand of the coming hour, and writes how many Jibris must wait at each moment.
 
 use jibri_autoscaler::{Function, serve};
 

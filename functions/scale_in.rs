@@ -1,4 +1,4 @@
-//! Every minute: who may go, and who must be replaced.
+//! Every minute: ends surplus Jibris, and replaces instances that are of no use.
 
 use jibri_autoscaler::{Function, serve};
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# finalize.sh FOLDER: uploads a recording to S3; what the bucket's own list shows complete is deleted here.
-# Jibri runs it after each recording, jibri_drain.py again for what was left. Exit code 0: the folder is gone.
-# 1: it lies in the sibling directory `failed`, or where it was. Settings: the environment, else lines NAME=value
-# of finalize.env beside this file. Reads no object; knows the ETags of buckets without SSE-KMS.
+# finalize.sh FOLDER: uploads the recording in FOLDER to S3, and deletes it here once the bucket's own list has all of it.
+# Jibri runs it after each recording, and jibri_drain.py again for each folder that is left. Exit code 0: the folder is
+# gone. 1: it is in the sibling directory `failed`, or where it was. Settings: the environment, else lines NAME=value
+# of finalize.env beside this file. The script reads no object. It compares ETags, and so needs a bucket without SSE-KMS.
 set -euo pipefail
-export LC_ALL=C TZ=UTC SHELL=/bin/sh # split filters by $SHELL, which may be nologin.
+export LC_ALL=C TZ=UTC SHELL=/bin/sh # split runs its filter by $SHELL, which may be nologin.
 
 log() { printf '%(%FT%TZ)T finalize: %s\n' -1 "$*" >&2; }
 fail() { log "$@"; exit 1; }
@@ -32,17 +32,17 @@ setting FINALIZE_CHUNK_MEBIBYTES "$number" 64
 [[ $# == 1 && -d $1 ]] || fail "usage: finalize.sh FOLDER"
 folder=$(realpath -- "$1")
 name=${folder##*/} failed=${folder%/*/*}/failed
-[[ $name =~ ^$part$ ]] || fail "$folder: such a name is no part of a key."
+[[ $name =~ ^$part$ ]] || fail "$folder: this name cannot stand in a key."
 exec {lock}<"$folder"
 # The run that held the lock before us may have removed the folder.
-flock --nonblock "$lock" && [[ $folder -ef /dev/fd/$lock ]] || fail "$folder: another run is at it."
+flock --nonblock "$lock" && [[ $folder -ef /dev/fd/$lock ]] || fail "$folder: another run is uploading it."
 
 metadata() { # TOKEN PATH [CURL ARGUMENT...]
   curl -sSf --noproxy '*' --max-time 2 --config <(echo "header = \"X-aws-ec2-metadata-token: $1\"") "${@:3}" \
     "${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}/latest/$2"
 }
 
-credentials() { # For curl's --config: arguments could be read by everybody.
+credentials() { # For curl's --config: every user could read arguments.
   local token role roles=meta-data/iam/security-credentials
   if [[ ${AWS_ACCESS_KEY_ID:-} ]]; then
     jq -n 'env | {AccessKeyId: .AWS_ACCESS_KEY_ID, SecretAccessKey: .AWS_SECRET_ACCESS_KEY, Token: .AWS_SESSION_TOKEN}'
@@ -59,11 +59,11 @@ signed() { # SERVICE SECONDS CURL ARGUMENT...
   curl -sSf --max-time "$2" --aws-sigv4 "aws:amz:$AWS_REGION:$1" --config <(echo "$config") "${@:3}"
 }
 
-encoded() { # jq 1.6 leaves out five.
+encoded() { # jq 1.6 does not encode five characters.
   jq -rn --arg text "$1" '$text | @uri' | sed "s/!/%21/g; s/\*/%2A/g; s/'/%27/g; s/(/%28/g; s/)/%29/g"
 }
 
-left() { # MAXIMUM: what the limit leaves, in seconds
+left() { # MAXIMUM: the seconds until the limit, at most MAXIMUM
   local seconds=$((FINALIZE_LIMIT_SECONDS - SECONDS))
   ((seconds > 0)) && echo $((seconds < $1 ? seconds : $1))
 }
@@ -75,7 +75,7 @@ is_stored() { # FILE KEY
   query="encoding-type=url&list-type=2&max-keys=1&prefix=$(encoded "$2")"
   list=$(signed s3 "$seconds" -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
     "${S3_ENDPOINT_URL:-https://s3.$AWS_REGION.amazonaws.com}/$RECORDINGS_BUCKET?$query") || return
-  # A longer key has this prefix, too.
+  # The list may begin with a longer key that begins like this one.
   [[ $list =~ \<Key\>([^\<]*) ]] || return
   key=${BASH_REMATCH[1]//+/ }
   [[ $(printf %b "${key//%/\\x}") == "$2" ]] || return
@@ -100,7 +100,7 @@ upload() { # FILE KEY
 }
 
 stamp() { stat -c '%s %.Y %i' "$1"; }
-declare -A verified=() # Each file's stamp when the bucket had it.
+declare -A verified=() # The stamp that each file had when it was verified in the bucket.
 
 store() { # FILE
   local before key="$RECORDINGS_PREFIX/$name/${1#"$folder/"}"
@@ -108,7 +108,7 @@ store() { # FILE
   [[ ${verified[$1]:-} != "$before" ]] || return 0
   is_stored "$1" "$key" || { upload "$1" "$key" && is_stored "$1" "$key"; } ||
     { log "$1: not in the bucket."; return 1; }
-  [[ $(stamp "$1") == "$before" ]] || { log "$1: has changed meanwhile."; return 1; }
+  [[ $(stamp "$1") == "$before" ]] || { log "$1: has changed during the upload."; return 1; }
   verified[$1]=$before
 }
 
@@ -117,14 +117,14 @@ store_folder() {
   mapfile -d '' files < <(find "$folder" ! -type d ! -path "$folder/metadata.json" -print0)
   for file in "${files[@]}"; do store "$file" || complete=false; done
   $complete || return
-  # The last: where it is, all is.
+  # Uploaded last: where the bucket has it, it has all files.
   [[ ! -e $folder/metadata.json ]] || store "$folder/metadata.json" || return
   for file in "${!verified[@]}"; do
     if [[ $(stamp "$file" 2>/dev/null) == "${verified[$file]}" ]]; then rm -f "$file"; fi
   done
-  # Whatever has appeared or changed meanwhile keeps the folder, for another turn.
+  # A file that has appeared or changed meanwhile keeps the folder, for the next try.
   find "$folder" -depth -type d -empty -delete
-  [[ ! -e $folder ]] || { log "$folder: something is left in it."; return 1; }
+  [[ ! -e $folder ]] || { log "$folder: files in it are new or have changed."; return 1; }
 }
 
 publish() { # UPLOADED, 1 or 0
@@ -146,7 +146,8 @@ until store_folder; do
   if ((delay / 1000 >= FINALIZE_LIMIT_SECONDS - SECONDS)); then
     log "$folder: not uploaded within $FINALIZE_LIMIT_SECONDS s."
     if [[ ${folder%/*} != "$failed" ]]; then
-      mkdir -p "$failed" && mv -nT "$folder" "$failed/$name" && [[ ! -e $folder ]] || log "$folder: stays here."
+      mkdir -p "$failed" && mv -nT "$folder" "$failed/$name" && [[ ! -e $folder ]] ||
+        log "$folder: could not be moved, and stays here."
     fi
     uploaded=0
     break

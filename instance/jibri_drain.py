@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Says what the Jibri of this instance does; with `drain`, also sends it home and uploads what it left behind.
+"""Reports what the Jibri of this instance does; with `drain`, also shuts it down and uploads the recordings that are left.
 
 usage: jibri_drain.py check | drain
 
 check  changes nothing.
 drain  forbids any new start of Jibri, asks it for its graceful shutdown, and when it has exited retries
-       the upload of each recording left on the disk. Asked again every minute until nothing is left.
+       the upload of each recording on the disk. The function runs it every minute until no recording is left.
 
 Both print one line of JSON and exit with 0:
 
   process             gone (the health port refuses), running, or unresponsive
   busy_status         IDLE, BUSY or EXPIRED; null unless running
   health_status       HEALTHY or UNHEALTHY; null unless running
-  recordings_pending  what lies in the recordings directory and in the failed one; while Jibri is busy, its own
-                      folder too
+  recordings_pending  how many entries the recordings directory and the failed one have; while Jibri is busy, its
+                      own folder counts too
   recordings_failed   how many of these this run tried to upload, in vain
 
-Whatever goes wrong otherwise is told on stderr, with exit code 1 and no JSON: nothing is known then, and
-the instance is kept. Systems Manager sends this file as text, so it needs Python 3.9 and nothing else.
+Any other error is printed on stderr, with exit code 1 and no JSON: nothing is known then, and the instance is
+kept. Systems Manager sends this file as text, so it needs Python 3.9 and nothing else.
 """
 
 import fcntl
@@ -34,23 +34,23 @@ from urllib.parse import urlsplit
 
 HEALTH_URL = os.environ.get("JIBRI_HEALTH_URL", "http://127.0.0.1:2222/jibri/api/v1.0/health")
 INTERNAL_URL = os.environ.get("JIBRI_INTERNAL_URL", "http://127.0.0.1:3333/jibri/api/internal/v1.0")
-# Must exist: a wrong path would read as "nothing left". The instance makes it before anything else at boot.
+# Must exist: a wrong path would be reported as "no recording left". set-up.sh makes it at boot, before Jibri.
 RECORDINGS = Path(os.environ.get("JIBRI_RECORDINGS_DIRECTORY", "/opt/jibri/storage/recordings"))
 # Where the finalize script moves what it could not upload.
 FAILED = Path(os.environ.get("JIBRI_FAILED_DIRECTORY", "/opt/jibri/storage/failed"))
 STATE = Path(os.environ.get("JIBRI_STATE_DIRECTORY", "/opt/jibri/state"))
-# Gets a folder as its last argument, hence the volume: the path is the same inside the container.
+# Its last argument is a folder. The volume gives the folder the same path inside the container.
 FINALIZE_COMMAND = os.environ.get(
     "JIBRI_FINALIZE_COMMAND",
     "docker compose --project-directory /opt/jibri run --rm --no-deps --no-TTY"
     " --volume /opt/jibri/storage:/opt/jibri/storage --entrypoint /config/finalize.sh jibri",
 )
-# Stops the container, in which Jibri might be started again after a crash. Only used when there is no Jibri in it.
+# Stops the container, which might start Jibri again after a crash. Only used when no Jibri runs in it.
 STOP_COMMAND = os.environ.get("JIBRI_STOP_COMMAND", "docker compose --project-directory /opt/jibri stop jibri")
-# How an argument of every Jibri's command line ends, in a container or not.
+# Every Jibri's command line has an argument that ends like this, in a container or not.
 PROCESS_MARK = os.environ.get("JIBRI_PROCESS_MARK", "jibri.jar")
 HTTP_TIMEOUT_SECONDS = float(os.environ.get("JIBRI_HTTP_TIMEOUT_SECONDS", "5"))
-# For all folders together, and less than the command's execution time-out.
+# For all folders together. It must be less than the command's execution time-out.
 FINALIZE_SECONDS = float(os.environ.get("JIBRI_FINALIZE_SECONDS", "3000"))
 EXIT_WAIT_SECONDS = 2
 
@@ -68,14 +68,14 @@ def main(mode):
             failed = upload_leftovers()
     else:
         health = ask_health()
-    # By name, for one that failed may have been moved; one that vanished though its upload failed still counts.
+    # Counted by name, since a failed upload moves its folder. A folder that vanished although its upload failed counts too.
     pending = failed.union(path.name for path in list_leftovers())
     print(json.dumps({**health, "recordings_pending": len(pending), "recordings_failed": len(failed)}))
 
 
 def ask_health():
     """What Jibri says of itself (jibri: HttpApi.kt); `gone` only when the port refuses and no process is there."""
-    # Looked at first: one that starts refuses too, and may be up a moment later.
+    # Looked at first: a Jibri that is starting refuses connections too, and may be up a moment later.
     starting = is_starting()
     try:
         status, body = request("GET", HEALTH_URL)
@@ -103,7 +103,7 @@ def ask_to_leave(health):
     try:
         status, _ = request("POST", f"{INTERNAL_URL}/gracefulShutdown")
     except (OSError, HTTPException):
-        pass  # It may exit before it replies. What counts is whether its port refuses.
+        pass  # Jibri may exit before it replies. What counts is whether its port refuses.
     else:
         if status != 200:
             raise RuntimeError(f"gracefulShutdown was answered with {status}")
@@ -125,13 +125,13 @@ def request(method, url):
 
 
 def forbid_start():
-    """Leaves the marker that whoever starts Jibri looks for, under the start lock."""
+    """Leaves the marker that start.sh looks for, under the start lock, before it starts Jibri."""
     STATE.mkdir(parents=True, exist_ok=True)
     (STATE / "draining").touch()
 
 
 def is_starting():
-    """Whether somebody is about to start Jibri: holds the start lock, until its port is open."""
+    """Whether start.sh is about to start Jibri: it holds the start lock until Jibri's port is open."""
     try:
         with open(STATE / "start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -148,14 +148,14 @@ def has_process():
         try:
             arguments = command_line.read_bytes().split(b"\0")
         except OSError:
-            continue  # It ended meanwhile.
+            continue  # This process has ended meanwhile.
         if any(argument.endswith(PROCESS_MARK.encode()) for argument in arguments):
             return True
     return False
 
 
 def stop_container():
-    """Sees to it that what is gone stays gone; without Docker there is no container that could start it."""
+    """Stops the container, so that it cannot start Jibri again; without Docker there is no container."""
     try:
         subprocess.run(shlex.split(STOP_COMMAND), stdin=subprocess.DEVNULL, stdout=sys.stderr, timeout=60, check=True)
     except FileNotFoundError:
@@ -163,13 +163,13 @@ def stop_container():
 
 
 def list_leftovers():
-    """Everything in both directories: a stray file is nothing to lose, either."""
+    """Every entry of both directories: a stray file must not be lost, either."""
     failed = FAILED.iterdir() if FAILED.exists() else []
     return sorted(path for path in [*RECORDINGS.iterdir(), *failed] if path.name != "lost+found")
 
 
 def upload_leftovers():
-    """Retries the upload of each folder, and returns the names of those that failed; none while another run is at it."""
+    """Retries the upload of each folder, and returns the names of those that failed; none while another run uploads."""
     with open(STATE / "upload.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,7 +179,7 @@ def upload_leftovers():
         folders = [path for path in list_leftovers() if path.is_dir()]
         failed = set()
         for done, folder in enumerate(folders):
-            # An even share of what is left: a folder that hangs must not starve the others for ever.
+            # Each folder gets an even share of the time that is left: one that hangs must not use up all of it.
             share_seconds = (deadline - time.monotonic()) / (len(folders) - done)
             if not finalize(folder, max(share_seconds, 1)):
                 failed.add(folder.name)
@@ -189,7 +189,7 @@ def upload_leftovers():
 def finalize(folder, timeout_seconds):
     """Whether the folder was uploaded: the command succeeds, and the folder is no longer there."""
     bounded = ["timeout", "--kill-after=10", f"{timeout_seconds:.3f}", *shlex.split(FINALIZE_COMMAND), str(folder)]
-    # Its output goes to stderr, since stdout is the report's.
+    # The command's output goes to stderr, since stdout is for the report.
     exit_code = subprocess.run(bounded, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode
     if exit_code == 0 and not folder.exists():
         return True
@@ -203,5 +203,5 @@ if __name__ == "__main__":
         sys.exit("usage: jibri_drain.py check | drain")
     try:
         main(sys.argv[1])
-    except Exception as error:  # Whatever it is: one line for the operator, and no report.
+    except Exception as error:  # For any error: one line for the operator, and no report.
         sys.exit(f"{sys.argv[1]}: {type(error).__name__}: {error}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up an instance for its Jibri: cloud-init runs it at each boot. Running it again changes nothing, but goes on where
-# it was interrupted: a warm pool stops its instances when it likes.
+# Sets up an instance for its Jibri: cloud-init runs it at each boot. It may run any number of times, and goes on where it
+# was interrupted: AWS may stop an instance of a warm pool at any moment.
 set -euo pipefail
 root=${JIBRI_ROOT:-/opt/jibri}
 units=${SYSTEMD_UNITS:-/etc/systemd/system}
@@ -22,16 +22,16 @@ retry() { # COMMAND...: the network, or apt's lock, may not be ready yet.
   "$@"
 }
 
-# The disks without partition and file system. None but such a one is ever formatted.
+# The disks without partition and file system. No other disk is ever formatted.
 blank_disks() {
   local disk code
-  # Instance storage would not outlive a stop.
+  # Instance storage is left out: it would be lost when the instance stops.
   for disk in $(lsblk --nodeps --noheadings --paths --output NAME,TYPE,MODEL |
     awk '$2 == "disk" && !/Instance Storage/ { print $1 }'); do
     [[ $(lsblk --noheadings --output NAME "$disk" | wc -l) == 1 ]] || continue
     code=0
     blkid --probe "$disk" >/dev/null || code=$?
-    [[ $code != 2 ]] || echo "$disk" # Nothing was found. Other codes are doubts.
+    [[ $code != 2 ]] || echo "$disk" # blkid has found nothing. With any other code the disk may hold something.
   done
 }
 
@@ -42,24 +42,24 @@ make_file_system() {
     ((${#disks[@]} == 0)) || break
     sleep 2
   done
-  ((${#disks[@]} == 1)) || { log "one blank disk is wanted for recordings, and these are there: ${disks[*]-}" && exit 1; }
+  ((${#disks[@]} == 1)) || { log "exactly one blank disk is needed for recordings; found: ${disks[*]-none}" && exit 1; }
   mkfs.ext4 -q -L "$label" "${disks[0]}"
 }
 
-# First of all: a drain that comes now leaves its marker here.
+# First of all: a drain that begins now leaves its marker in state/.
 mkdir -p state storage config
 install -D -m 0755 set-up.sh "$per_boot/jibri-set-up"
 
 # Instances are replaced, not patched: an update that restarts Docker would cut a recording.
 for unit in apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service; do
-  # One by one: where one of them does not exist, the others must still be turned off.
+  # One by one: where one unit does not exist, the rest must still be turned off.
   systemctl disable --now "$unit" || log "$unit could not be turned off"
 done
 
 blkid --label "$label" >/dev/null || make_file_system
 grep -q "^LABEL=$label " "$fstab" || echo "LABEL=$label $root/storage ext4 defaults,nofail 0 2" >>"$fstab"
 mountpoint -q storage || mount storage
-# Jibri's image runs, and uploads, as a user of its own, and refuses to start unless it can write to the volume itself.
+# Jibri runs and uploads as a user of its image, and refuses to start unless this user can write to the volume.
 mkdir -p storage/recordings storage/failed
 chmod 0777 storage storage/recordings storage/failed
 

@@ -13,7 +13,7 @@ export JIBRI_SECRETS_FILE=${JIBRI_SECRETS_FILE:-/run/jibri/secrets.env}
 log() { echo "start: $*" >&2; }
 
 leave_if_draining() {
-  if [[ -e state/draining ]]; then log "this instance drains: no Jibri is started" && exit 0; fi
+  if [[ -e state/draining ]]; then log "this instance drains: Jibri is not started" && exit 0; fi
 }
 
 metadata() { # PATH
@@ -23,7 +23,7 @@ metadata() { # PATH
     curl --silent --fail --max-time 5 --noproxy '*' --header "X-aws-ec2-metadata-token: $token" "$metadata_url/$1"
 }
 
-# As lines of a curl configuration: arguments could be read by everybody.
+# As lines of a curl configuration: every user could read arguments.
 credentials() {
   local role
   role=$(metadata meta-data/iam/security-credentials/) &&
@@ -55,21 +55,21 @@ for variable, name in zip(sys.argv[1::2], sys.argv[2::2]):
       JIBRI_XMPP_PASSWORD "$XMPP_PASSWORD_PARAMETER" JIBRI_RECORDER_PASSWORD "$RECORDER_PASSWORD_PARAMETER"
 }
 
-# In a warm pool nothing may record: it is stopped there at any moment. Later it boots again.
+# In a warm pool no Jibri may run, since AWS stops the instance at any moment. When it is needed, it boots again.
 until state=$(metadata meta-data/autoscaling/target-lifecycle-state) && [[ $state == InService ]]; do
   leave_if_draining
-  log "waits until the instance shall be in service; so far: ${state:-unknown}"
+  log "waiting until the instance is to be in service; its target state so far: ${state:-unknown}"
   sleep 5
 done
 
-# Held until the port is open: whoever drains meanwhile sees that a Jibri is about to come.
+# Held until the port is open: a drain that begins meanwhile sees that a Jibri is about to start.
 exec {lock}>state/start.lock
 flock "$lock"
 leave_if_draining
 
 JIBRI_INSTANCE_ID=$(metadata meta-data/instance-id)
 export JIBRI_INSTANCE_ID
-# One that runs may record, and compose would replace it for a new password or setting.
+# A Jibri that runs may record, and compose would replace its container for a new password or setting.
 running=$(docker compose --project-directory "$root" ps --quiet --status running jibri)
 if [[ -z $running ]]; then
   mkdir -p "${JIBRI_SECRETS_FILE%/*}"

@@ -33,8 +33,8 @@ pub struct Rehearsal {
 const FORM: &str = "three numbers: real milliseconds, virtual milliseconds, speed; separated by commas";
 
 impl FunctionClock {
-    /// The clock that `REHEARSAL_CLOCK` asks for. A real function that believed in a faster time would end real
-    /// Jibris too early, so it is refused unless every AWS endpoint of these variables is on loopback.
+    /// The clock that `REHEARSAL_CLOCK` asks for. With a faster clock a real function would end real Jibris too early, so
+    /// the variable is refused unless every AWS endpoint of these variables is on loopback.
     ///
     /// # Errors
     /// What is wrong with the variable, or where the function is.
@@ -62,7 +62,7 @@ impl FunctionClock {
     }
 }
 
-/// Whether AWS's SDKs call nobody but this machine. One service can have an endpoint of its own
+/// Whether AWS's SDKs call only this machine. One service can have an endpoint of its own
 /// (`AWS_ENDPOINT_URL_SSM`), and all of them can be ignored:
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
 fn stays_on_loopback(variables: &BTreeMap<String, String>) -> bool {
@@ -110,7 +110,7 @@ impl Clock for FunctionClock {
     #[allow(clippy::cast_precision_loss, reason = "a time of this millennium")]
     async fn sleep_until(&self, moment: Timestamp) {
         let ahead_ms = (moment.0 as f64 * 1000.0 - self.now_ms()) / self.speed();
-        // What has passed is negative, and no duration.
+        // The time that has passed is negative, which is no duration.
         if let Ok(ahead) = Duration::try_from_secs_f64(ahead_ms / 1000.0) {
             tokio::time::sleep(ahead).await;
         }

@@ -1,4 +1,4 @@
-//! The shell of the autoscaler: what needs AWS's SDKs, HTTP or Lambda. The ticks themselves are in `controller`.
+//! The shell of the autoscaler: all code that needs AWS's SDKs, HTTP or Lambda. The ticks themselves are in `controller`.
 //!
 //! - [`serve`](fn@serve): a function's whole life, called by its thin `main` in `functions/`
 //! - [`adapters`]: the ticks' ports over AWS and Jicofo
@@ -9,5 +9,5 @@ pub mod clock;
 mod serve;
 pub mod telemetry;
 
-pub use controller::events::Function;
+pub use controller::Function;
 pub use serve::serve;

@@ -12,11 +12,11 @@ pub fn init() {
         .with_ansi(false)
         .with_target(false)
         .with_env_filter(filter(&read("RUST_LOG"), &read("AWS_LAMBDA_LOG_LEVEL")));
-    // A second call in one process is a test's, and changes nothing.
+    // Only tests call this twice in one process; the second call changes nothing.
     let _ = logger.try_init();
 }
 
-/// What cannot be read counts as not set: a function that logs nothing is worse than one that logs too much.
+/// A value that cannot be read counts as not set: a function that logs nothing is worse than one that logs too much.
 fn filter(rust_log: &str, lambda_level: &str) -> EnvFilter {
     let level = match lambda_level {
         // Lambda's highest, which Rust does not have: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>.

@@ -89,7 +89,7 @@ async fn commands_tags_and_protection_reach_a_fleet_larger_than_one_call_takes()
     setup.writer.protect(&fleet).await.expect("protected");
     assert_eq!(setup.calls("autoscaling:SetInstanceProtection").len(), 3);
 
-    // One that is gone keeps no other from its command and its tag.
+    // An instance that is gone keeps no other instance from its command and its tag.
     fleet.insert(7, InstanceId::new("i-0deadbeef00000000"));
     setup.writer.send_command(Document::Check, &fleet).await.expect("sent");
     setup.writer.tag(&fleet, tags::STATE, "idle 2026-01-05T09:00:00Z").await.expect("tagged");
@@ -149,7 +149,7 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
 
     let error = setup.writer.set_desired_capacity(500).await.expect_err("over the maximum");
     assert!(error.to_string().starts_with("autoscaling:SetDesiredCapacity: ValidationError: "), "{error}");
-    let error = setup.reader.fetch_forecast().await.expect_err("nobody has written it");
+    let error = setup.reader.fetch_forecast().await.expect_err("it has not been written");
     assert_eq!(error.kind, CallErrorKind::ParameterNotFound);
     setup.cloud.world(|world| world.put_parameter("/jibri/forecast", "{}")).expect("written");
     assert_eq!(setup.reader.fetch_forecast().await.as_deref(), Ok("{}"));
@@ -211,7 +211,7 @@ async fn the_history_comes_back_as_it_was_published_minute_by_minute() {
     setup.writer.put_forecast("{\"a\": 1}").await.expect("written");
     setup.writer.put_forecast("{\"a\": 2}").await.expect("written over");
     assert_eq!(setup.reader.fetch_forecast().await.as_deref(), Ok("{\"a\": 2}"));
-    let error = setup.reader.fetch_planned().await.expect_err("nobody has written it");
+    let error = setup.reader.fetch_planned().await.expect_err("it has not been written");
     assert_eq!(error.kind, CallErrorKind::ParameterNotFound);
 }
 

@@ -39,7 +39,8 @@ impl Pool {
             ..WorldConfig::default()
         };
         world.launch.boot_seconds = 60.0;
-        // Before its Jibri can record: who is ended sooner than SSM knows it costs an error, and is drained at the next tick.
+        // Before its Jibri can record. An instance that is terminated before SSM knows it costs an error, and is drained at
+        // the next tick.
         world.ssm.registration_seconds = 20.0;
         world.finalize_seconds = 60;
         let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end-to-end").join(name);
@@ -59,7 +60,7 @@ impl Pool {
         Pool { cloud: LocalCloud::start(config).await.expect("the local cloud starts") }
     }
 
-    /// Waits until it is so in the world, and fails with the world's log when it never is.
+    /// Waits until this holds in the world, and fails with the world's log when it never does.
     async fn until(&self, what: &str, holds: impl Fn(&World) -> bool) {
         let began = Instant::now();
         while !self.cloud.world(|world| holds(world)) {
@@ -103,7 +104,7 @@ async fn a_morning(name: &str, event_faults: EventFaults) {
     pool.until("all five are asked for", |world| world.snapshot().requests == 5).await;
     pool.until("three wait again beside the busy ones", |world| world.snapshot().available >= 3).await;
 
-    // A person ends a busy one; its upload fails twice on top.
+    // A person ends a busy Jibri, and its upload fails twice.
     pool.cloud.world(|world| world.cause(Incident::TerminateBusyByHand));
     pool.until("its hook holds it", |world| world.snapshot().draining_busy == 1).await;
     pool.cloud.world(|world| world.cause(Incident::DrainingUploadsFail { count: 2 }));
@@ -158,7 +159,7 @@ async fn a_morning(name: &str, event_faults: EventFaults) {
         .into_iter()
         .filter(|invocation| matches!(invocation.outcome, Some(Outcome::Error(_) | Outcome::Crashed(_))))
         .collect();
-    // What was under way when the cloud stopped could not end well.
+    // An invocation under way when the cloud stopped could not end well.
     assert!(
         unexpected.iter().all(|one| one.ended_at.is_none_or(|at| at + 2 * MINUTE > summary_end(&pool))),
         "{unexpected:?}"
@@ -185,7 +186,7 @@ async fn every_event_twice_at_once_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_jicofo_answers_nobody_is_ended_and_the_error_says_what() {
+async fn whatever_jicofo_answers_no_instance_is_ended_and_the_error_says_what() {
     let mut pool = Pool::start("jicofo", 0, EventFaults::default()).await;
     pool.until("three Jibris wait", |world| world.snapshot().available == 3).await;
     let faults = BTreeMap::from([
@@ -231,7 +232,7 @@ async fn what_is_planned_and_what_is_quiet_move_the_pool_above_its_threshold_and
             [("FORECAST_FLOOR", "1"), ("PLANNED_PARAMETER", "/operations/jibri-events")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        // A second is not much to read days in.
+        // Its own time-out is a second of real time here, which is not enough to read days of metrics.
         for function in config.functions.iter_mut().filter(|function| function.name == "forecast") {
             function.timeout_seconds = 600;
         }

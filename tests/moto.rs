@@ -1,15 +1,15 @@
-//! The adapters for AWS against moto, a server that others have written from AWS's documents: what our own local cloud
-//! would misread as the adapters do comes out here.
+//! The adapters for AWS against moto, a server of another project, written from AWS's documentation. A page of AWS that
+//! both our adapters and our local cloud misread shows here.
 //!
-//! Only what moto 5.2.5 answers as AWS does is asked of it. Left out are:
+//! The tests use only what moto 5.2.5 answers as AWS does. They leave out:
 //! - `RecordLifecycleActionHeartbeat`, `CompleteLifecycleAction`, `ListCommandInvocations`: not implemented (500).
 //! - `SendCommand`: whatever ids it is given, it runs on every instance, at once, with success and no output.
 //! - `PutMetricData`: moto does not speak the SDK's protocol, CBOR (404).
 //! - `DescribeScalingActivities`: always empty.
 //! - `DescribeLifecycleHooks` of a group that is not there: an empty list.
-//! - `TerminateInstanceInAutoScalingGroup`, what comes after: a hook holds nobody, the instance is gone at once and
+//! - `TerminateInstanceInAutoScalingGroup`, what comes after: no hook holds the instance; it is gone at once, and
 //!   has lost the tag of its group.
-//! - Refusals: a capacity over the maximum, ids that nobody has in `CreateTags` and `SetInstanceProtection` are
+//! - Refusals: a capacity over the maximum, and unknown ids in `CreateTags` and `SetInstanceProtection`, are
 //!   accepted; a group or an instance that is not there, in any other call that changes it, is a 500 without a code.
 //! - `InstanceLifecyclePolicy`: dropped. The version of its template that an instance has: always the default one.
 //! - Pages: the adapter's are so large that it would take a thousand launches.
@@ -52,7 +52,7 @@ impl Drop for Server {
     }
 }
 
-/// A moto of its own for a test, with clients that build there what the adapters then find.
+/// A server of moto for one test, with clients that build what the adapters then read.
 struct Moto {
     _server: Server,
     sdk: SdkConfig,
@@ -118,13 +118,13 @@ impl Moto {
         publish.launch_template_data(template_data()).send().await.expect("a version");
     }
 
-    /// A group of three in one zone that can grow to five; what it launches is still to be said.
+    /// A group of three in one zone that can grow to five; the caller adds what it launches.
     fn group(&self, name: &str) -> CreateAutoScalingGroupFluentBuilder {
         let create = self.autoscaling.create_auto_scaling_group().auto_scaling_group_name(name);
         create.min_size(1).max_size(5).desired_capacity(3).availability_zones(ZONE)
     }
 
-    /// Two groups of the same template: ours, and one whose name begins like ours.
+    /// Two groups of the same template: ours, and one with a name that begins like ours.
     async fn create_groups(&self) -> String {
         let template = self.create_template("jibri").await;
         for name in [GROUP, "jibri-of-others"] {
@@ -226,7 +226,7 @@ async fn the_instances_are_those_of_the_group_with_our_own_tags() {
 
     let described = reader.describe_instances().await.expect("instances");
     let described: BTreeMap<_, _> = described.into_iter().map(|one| (one.id.clone(), one)).collect();
-    assert_eq!(described.keys().collect::<BTreeSet<_>>(), ids.iter().collect(), "and nobody of the other group");
+    assert_eq!(described.keys().collect::<BTreeSet<_>>(), ids.iter().collect(), "and none of the other group");
     for (id, values) in ids.iter().zip([vec!["busy"], vec!["idle & \"ready\" + 100 %"], vec![]]) {
         let tags: Vec<_> = values.into_iter().map(|value| (tags::STATE.to_owned(), value.to_owned())).collect();
         assert_eq!((&described[id].tags, described[id].state), (&tags, Ec2State::Exists));
@@ -266,7 +266,7 @@ async fn a_pool_grows_shrinks_around_the_protected_and_gives_up_the_terminated()
     assert!(group.members.iter().all(|member| member.id != first));
     writer.terminate(&second, true).await.expect("terminated");
     let group = reader.describe_group().await.expect("the group");
-    assert_eq!((group.sizes.desired_capacity, group.members.len()), (1, 1), "and nobody in the place of this one");
+    assert_eq!((group.sizes.desired_capacity, group.members.len()), (1, 1), "and none in the place of this one");
     assert!(group.members.iter().all(|member| member.id != second));
 }
 
@@ -302,16 +302,16 @@ async fn the_hook_of_this_name_is_found_among_others_and_missed_when_it_is_delet
 async fn what_is_not_there_is_told_from_what_is() {
     let moto = Moto::start().await;
     moto.create_groups().await;
-    let (reader, _) = moto.connect("jibri-of-nobody");
+    let (reader, _) = moto.connect("jibri-unknown");
     let error = reader.describe_group().await.expect_err("no such group");
     assert_eq!(error.kind, CallErrorKind::Other);
-    assert!(error.to_string().contains("there is no Auto Scaling group \"jibri-of-nobody\""), "{error}");
+    assert!(error.to_string().contains("there is no Auto Scaling group \"jibri-unknown\""), "{error}");
     assert!(reader.describe_instances().await.expect("an answer").is_empty());
 
     let put =
         |name: &str, value: &str| moto.ssm.put_parameter().name(name).value(value).r#type(ParameterType::String).send();
     put("/jibri/forecast-of-others", "{}").await.expect("written");
-    let error = reader.fetch_forecast().await.expect_err("nobody has written it");
+    let error = reader.fetch_forecast().await.expect_err("it has not been written");
     assert_eq!(error.kind, CallErrorKind::ParameterNotFound, "{error}");
     put("/jibri/forecast", "{\"rooms\": \"Büro\"}").await.expect("written");
     assert_eq!(reader.fetch_forecast().await.as_deref(), Ok("{\"rooms\": \"Büro\"}"));

@@ -93,3 +93,64 @@ fn every_link_within_the_documents_leads_somewhere() {
         }
     }
 }
+
+/// Words that hide the subject of a sentence: a text says "an instance that…", "the function", "an operator".
+const HIDING: [&str; 8] = ["who", "whoever", "whom", "whomever", "nobody", "somebody", "anybody", "everybody"];
+
+/// The files that may have these words, and why.
+const MAY_HIDE: [&str; 2] = [
+    // Apache's own text.
+    "LICENSE",
+    // It lists them.
+    "tests/tidy.rs",
+];
+
+#[test]
+fn every_sentence_names_its_subject() {
+    let mut found = Vec::new();
+    for path in files().into_iter().filter(|path| !MAY_HIDE.iter().any(|name| path == Path::new(name))) {
+        let bytes = fs::read(root().join(&path)).expect("a file");
+        for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+            // Names of tests are sentences too: an underscore separates words.
+            let words = line.split(|letter: char| !letter.is_alphabetic()).map(str::to_lowercase);
+            for word in words.filter(|word| HIDING.contains(&word.as_str())) {
+                found.push(format!("{}:{}: {word}", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "name the instance, the function or the person:\n{}", found.join("\n"));
+}
+
+/// The anchors of a document's headings, as GitHub makes them.
+fn anchors(document: &str) -> Vec<String> {
+    let headings = document.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| -> String {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter));
+        kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_to_a_heading_finds_it() {
+    let mut checked = 0;
+    for path in files().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(root().join(&path)).expect("a document is text");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let Some((file, anchor)) = link.split_once('#').filter(|(file, _)| !file.contains("://")) else { continue };
+            let target = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap_or(Path::new("")).join(file),
+            };
+            let document = fs::read_to_string(root().join(&target)).unwrap_or_default();
+            assert!(
+                anchors(&document).iter().any(|one| one == anchor),
+                "{} links to {link}, which is no heading",
+                path.display()
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 5, "{checked} links to headings");
+}

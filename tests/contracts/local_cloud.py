@@ -64,7 +64,7 @@ class LocalCloud:
 
 @functools.cache
 def session(service, protocol):
-    """A session whose service speaks this protocol alone, out of those that its model has."""
+    """A session that speaks only this protocol with the service, out of those that its model has."""
     made = boto3.Session()
     if protocol:
         loader = made._session.get_component("data_loader")

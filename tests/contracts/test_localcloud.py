@@ -9,7 +9,7 @@ import unittest
 from local_cloud import eventually
 from pool import DOCUMENT, HOOK, Contract
 
-NOBODY = "i-0000000000000dead"
+UNKNOWN = "i-0000000000000dead"
 
 
 class AutoScaling(Contract):
@@ -17,8 +17,8 @@ class AutoScaling(Contract):
         groups = self.autoscaling.get_paginator("describe_auto_scaling_groups")
         found = list(groups.paginate(AutoScalingGroupNames=[self.pool.group] * 3, PaginationConfig={"PageSize": 1}))
         self.assertEqual([len(page["AutoScalingGroups"]) for page in found], [1, 1, 1])
-        nobody = self.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["nobody"])
-        self.assertEqual(nobody["AutoScalingGroups"], [])
+        unknown = self.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["unknown"])
+        self.assertEqual(unknown["AutoScalingGroups"], [])
 
     def test_a_group_tells_what_the_autoscaler_reads(self):
         self.pool.instance()
@@ -59,20 +59,20 @@ class AutoScaling(Contract):
             "ValidationError", self.autoscaling.describe_scaling_activities, Filters=[{"Name": "Zone", "Values": ["a"]}]
         )
 
-    def test_a_token_that_nobody_gave_is_refused(self):
+    def test_a_token_that_was_never_given_is_refused(self):
         for describe in (self.autoscaling.describe_auto_scaling_groups, self.autoscaling.describe_scaling_activities):
             refused = self.refused("InvalidNextToken", describe, NextToken="invented")
             self.assertIsInstance(refused, self.autoscaling.exceptions.InvalidNextToken)
             self.refused("ValidationError", describe, MaxRecords=101)
 
     def test_a_group_that_is_not_there_is_refused(self):
-        nobody = {"AutoScalingGroupName": "nobody"}
-        hook = {**nobody, "LifecycleHookName": HOOK, "InstanceId": NOBODY}
+        unknown = {"AutoScalingGroupName": "unknown"}
+        hook = {**unknown, "LifecycleHookName": HOOK, "InstanceId": UNKNOWN}
         refused = [
-            (self.autoscaling.describe_scaling_activities, nobody),
-            (self.autoscaling.describe_lifecycle_hooks, nobody),
-            (self.autoscaling.set_desired_capacity, {**nobody, "DesiredCapacity": 1}),
-            (self.autoscaling.set_instance_protection, {**nobody, "InstanceIds": [], "ProtectedFromScaleIn": True}),
+            (self.autoscaling.describe_scaling_activities, unknown),
+            (self.autoscaling.describe_lifecycle_hooks, unknown),
+            (self.autoscaling.set_desired_capacity, {**unknown, "DesiredCapacity": 1}),
+            (self.autoscaling.set_instance_protection, {**unknown, "InstanceIds": [], "ProtectedFromScaleIn": True}),
             (self.autoscaling.record_lifecycle_action_heartbeat, hook),
             (self.autoscaling.complete_lifecycle_action, {**hook, "LifecycleActionResult": "CONTINUE"}),
         ]
@@ -86,10 +86,10 @@ class AutoScaling(Contract):
         for desired in (0, 11):
             self.refused("ValidationError", self.autoscaling.set_desired_capacity, DesiredCapacity=desired, **group)
         self.refused("MalformedInput", self.autoscaling.set_desired_capacity, DesiredCapacity="many", **group)
-        for instances in ([NOBODY], [self.pool.instance()] * 51):
+        for instances in ([UNKNOWN], [self.pool.instance()] * 51):
             self.refused("ValidationError", self.autoscaling.set_instance_protection, InstanceIds=instances, **protect)
         terminate = self.autoscaling.terminate_instance_in_auto_scaling_group
-        self.refused("ValidationError", terminate, InstanceId=NOBODY, ShouldDecrementDesiredCapacity=True)
+        self.refused("ValidationError", terminate, InstanceId=UNKNOWN, ShouldDecrementDesiredCapacity=True)
 
     def test_an_answer_that_no_hook_knows_is_refused(self):
         complete, hook = self.autoscaling.complete_lifecycle_action, self.pool.lifecycle_action()
@@ -116,7 +116,7 @@ class ExpiredHook(Contract):
     # The two hours of its heartbeat go by in two seconds.
     speed = 4000
 
-    def test_nobody_can_answer_it_any_more(self):
+    def test_the_hook_can_no_longer_be_answered(self):
         instance = self.pool.instance()
         self.autoscaling.terminate_instance_in_auto_scaling_group(
             InstanceId=instance, ShouldDecrementDesiredCapacity=False
@@ -164,7 +164,7 @@ class Ec2(Contract):
 
     def test_what_cannot_be_described_is_refused(self):
         for code, arguments in (
-            ("InvalidInstanceID.NotFound", {"InstanceIds": [NOBODY]}),
+            ("InvalidInstanceID.NotFound", {"InstanceIds": [UNKNOWN]}),
             ("InvalidInstanceID.Malformed", {"InstanceIds": ["instance"]}),
             ("InvalidParameterCombination", {"InstanceIds": [self.pool.instance()], "MaxResults": 5}),
             ("InvalidParameterValue", {"MaxResults": 4}),
@@ -177,7 +177,7 @@ class Ec2(Contract):
     def test_what_cannot_be_tagged_is_refused(self):
         mine, note = self.pool.instance(), {"Key": "note", "Value": ""}
         for code, resources, tags in (
-            ("InvalidInstanceID.NotFound", [mine, NOBODY], [note]),
+            ("InvalidInstanceID.NotFound", [mine, UNKNOWN], [note]),
             ("InvalidID", ["instance"], [note]),
             ("InvalidParameterValue", [mine], [{"Key": "aws:note", "Value": ""}]),
             ("TagLimitExceeded", [mine], [{"Key": f"note {number}", "Value": ""} for number in range(50)]),
@@ -216,8 +216,8 @@ class Ssm(Contract):
         mine = [self.pool.instance()]
         for code, arguments in (
             ("InvalidDocument", {"DocumentName": "nothing", "InstanceIds": mine}),
-            ("InvalidInstanceId", {"DocumentName": DOCUMENT, "InstanceIds": [NOBODY]}),
-            ("ValidationException", {"DocumentName": DOCUMENT, "InstanceIds": [NOBODY] * 51}),
+            ("InvalidInstanceId", {"DocumentName": DOCUMENT, "InstanceIds": [UNKNOWN]}),
+            ("ValidationException", {"DocumentName": DOCUMENT, "InstanceIds": [UNKNOWN] * 51}),
             ("ValidationException", {"DocumentName": DOCUMENT, "InstanceIds": mine, "TimeoutSeconds": 29}),
             ("ValidationException", {"InstanceIds": mine}),
             ("InvalidParameters", {"DocumentName": DOCUMENT, "InstanceIds": mine, "Parameters": {"commands": ["id"]}}),
@@ -235,8 +235,8 @@ class Ssm(Contract):
         ):
             with self.subTest(code):
                 self.refused(code, self.ssm.list_command_invocations, **arguments)
-        nobody = self.ssm.list_command_invocations(InstanceId=NOBODY)
-        self.assertEqual(nobody["CommandInvocations"], [])
+        unknown = self.ssm.list_command_invocations(InstanceId=UNKNOWN)
+        self.assertEqual(unknown["CommandInvocations"], [])
 
     def test_a_parameter_is_kept_and_not_overwritten_by_accident(self):
         name, errors = {"Name": "/contracts/kept"}, self.ssm.exceptions

@@ -1,4 +1,4 @@
-"""An AWS on loopback that others have written, for as long as a test runs: https://ministack.org"""
+"""An AWS on loopback from another project, for as long as a test runs: https://ministack.org"""
 
 import os
 import socket
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 240
 
 
 class Ministack:
-    """A server of its own; its log is `log`. Clients are of the one account."""
+    """A server for one test; its log is `log`. All clients use the same account."""
 
     def __init__(self):
         self.directory = tempfile.TemporaryDirectory()
@@ -73,7 +73,7 @@ class Ministack:
         )
 
     def eventually(self, what, look):
-        """The first answer that is something. The deadline is for what never comes."""
+        """Calls `look` until it returns something, and returns that; after the deadline the test fails."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (found := look()):
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -82,7 +82,7 @@ class Ministack:
         return found
 
     def close(self):
-        # The functions that it runs are of its session.
+        # The functions that the server runs are processes of its session.
         os.killpg(self.process.pid, 9)
         self.process.wait()
         self.directory.cleanup()

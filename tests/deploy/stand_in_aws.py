@@ -1,7 +1,7 @@
-"""An `aws` that plays what no emulator does: drains that go on, protection that comes back, refusals.
+"""A stand-in for the program `aws`, for what no emulator does: drains that go on, protection that comes back, refusals.
 
 It answers from a scenario (JSON): the group's instances and the warm pool at each look, the last of them for ever, and
-how often an operation is refused. Whatever is called goes to a log.
+how often an operation is refused. Every call goes to a log.
 """
 
 import json

@@ -15,7 +15,7 @@ PASSWORDS = ["/jibri/xmpp-password", "/jibri/recorder-password"]
 
 
 class Template(yaml.SafeLoader):
-    """Takes no notice of CloudFormation's tags."""
+    """A loader that ignores CloudFormation's tags."""
 
 
 Template.add_multi_constructor("!", lambda loader, suffix, node: None)
@@ -23,7 +23,7 @@ PARAMETERS = yaml.load((ROOT / "template.yaml").read_text(), Template)["Paramete
 
 
 class DeployScript(unittest.TestCase):
-    """Runs it in a project of its own, where each program notes what it was called with; `aws` knows the passwords."""
+    """Runs the script in a folder with stand-in programs that note their arguments; `aws` knows the passwords."""
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -35,7 +35,7 @@ class DeployScript(unittest.TestCase):
         (self.root / "Cargo.toml").touch()
         for name in ("deploy/deploy.sh", "template.yaml"):
             (self.root / name).symlink_to(ROOT / name)
-        # Nothing else is found, whatever this machine has.
+        # No other program of this machine is on the PATH.
         for name in ("bash", "env", "dirname", "awk", "sed", "tail", "cat"):
             found = subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip()
             (self.root / "programs" / name).symlink_to(found)
@@ -43,7 +43,7 @@ class DeployScript(unittest.TestCase):
             self.put_program(name, "")
         self.put_program("aws", f"""
 case "$1 $2" in
-  "sts get-caller-identity") [ ! -e {self.root}/nobody ] ;;
+  "sts get-caller-identity") [ ! -e {self.root}/signed-out ] ;;
   "ssm get-parameter")
     echo "region ${{AWS_DEFAULT_REGION:-unset}}, profile ${{AWS_PROFILE:-unset}}" >>{self.root}/called
     file={self.root}/passwords/$(printf %s "$4" | sed s,/,_,g)
@@ -121,7 +121,7 @@ esac""")
                 (self.root / name).rename(program)
 
     def test_without_credentials(self):
-        (self.root / "nobody").touch()
+        (self.root / "signed-out").touch()
         self.assert_refused("credentials")
 
     def test_each_password_that_is_missing_is_named_with_what_makes_it(self):
@@ -157,7 +157,7 @@ class Example(unittest.TestCase):
     def setUp(self):
         settings = tomllib.loads(EXAMPLE)
         self.assertEqual(settings["version"], 0.1)
-        # Not for the deployment alone: the build must know the architecture.
+        # Global, since the build must know the architecture too.
         overrides = settings["default"]["global"]["parameters"]["parameter_overrides"]
         self.values = dict(override.split("=", 1) for override in overrides)
 

@@ -144,12 +144,12 @@ class Deployed(unittest.TestCase):
         expected = {name for name, resource in STACK.resources.items() if not is_left_out(resource)}
         self.assertEqual({resource["LogicalResourceId"] for resource in made}, expected)
 
-    # Nobody but the schedules invokes these: an event's drain publishes nothing.
+    # Only the schedules invoke these functions: a drain by an event publishes no metric.
 
     def test_availability_runs_by_its_schedule(self):
         CLOUD.eventually("SignalLost is published", lambda: self.values("SignalLost"))
         self.assertEqual(self.values("SignalLost"), {1})
-        self.assertEqual(self.values("AvailableJibris"), set(), "without Jicofo nobody knows")
+        self.assertEqual(self.values("AvailableJibris"), set(), "without Jicofo it is not known")
 
     def test_the_drain_runs_by_its_schedule(self):
         CLOUD.eventually("DrainsUnderWay is published", lambda: self.values("DrainsUnderWay"))
@@ -172,7 +172,7 @@ class Deployed(unittest.TestCase):
         )
 
     def test_a_lifecycle_event_finds_its_way_to_the_drain(self):
-        # Nobody but AWS may put an event of its own on the bus, here neither. So: rule, target, permission, function.
+        # Only AWS may put its own events on the bus, here too. So the test checks rule, target, permission and function.
         events, functions = CLOUD.client("events"), CLOUD.client("lambda")
         (rule,) = events.list_rules()["Rules"]
         answer = events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(EVENT))

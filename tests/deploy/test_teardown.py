@@ -95,7 +95,7 @@ class WithAScenario(Teardown):
         self.assert_torn_down(run)
         self.assertIn("the last forecast stays in the SSM parameter /jibri/forecast", run.stderr)
 
-    def test_without_a_hook_nobody_is_ended(self):
+    def test_without_a_hook_no_instance_is_ended(self):
         self.play([["i-1", "InService", "True"]], facts={"describe-lifecycle-hooks": ""})
         self.assert_fails(self.run_script("jibri", "--yes"), "no terminating hook")
         self.assert_nothing_changed()
@@ -233,7 +233,7 @@ class WithAScenario(Teardown):
 
 
 class WithMoto(Teardown):
-    """The real AWS CLI, its queries included, against a server that was written by others."""
+    """The real AWS CLI, its queries included, against the server of moto."""
 
     @classmethod
     def setUpClass(cls):

@@ -1,7 +1,7 @@
 """The S3 and CloudWatch that one recording needs, for tests, and the metadata service with its role.
 
-It is the HTTP proxy of whoever talks to it, so that the host names are those that AWS itself would be asked by.
-Signatures count, and so does least privilege: reading an object is refused.
+It is the HTTP proxy of its clients, so that they use the host names that AWS itself has. It checks signatures, and grants no
+more than the role does: reading an object is refused.
 """
 
 import base64
@@ -28,10 +28,10 @@ METADATA_TOKEN = "very-short-metadata-token"
 class Cloud:
     """`objects` is what the bucket holds, `requests` what was asked, `metrics` what was put.
 
-    `misbehave(operation, how, times)` spoils the next requests: an HTTP status, `cut` (half-way through the
-    body), `hang`, or, of PutObject and CompleteMultipartUpload, `truncate` and `corrupt`: stored otherwise, and
-    acknowledged as if not.
-    `during(operation, key, action)` does something once, while that is being answered.
+    `misbehave(operation, how, times)` spoils the next requests. `how` is an HTTP status, `cut` (half-way through the
+    body) or `hang`. For PutObject and CompleteMultipartUpload it can also be `truncate` or `corrupt`: the object is
+    stored wrongly, and acknowledged as if it were right.
+    `during(operation, key, action)` runs the action once, while that request is being answered.
     """
 
     def __init__(self, session_token=None):
@@ -70,12 +70,12 @@ class Cloud:
 
 class Server(ThreadingHTTPServer):
     def handle_error(self, *_):
-        if not isinstance(sys.exc_info()[1], ConnectionError):  # Some clients leave without a farewell.
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # Some clients close the connection early.
             super().handle_error(*_)
 
 
 class Refused(Exception):
-    """What is answered instead: a status, and the code of the error."""
+    """Raised to answer with an error: an HTTP status, and the code of the error."""
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -52,7 +52,7 @@ class Finalize(unittest.TestCase):
             "FINALIZE_LIMIT_SECONDS": "60",
             "FINALIZE_BACKOFF_MILLISECONDS": "20",
             "FINALIZE_CHUNK_MEBIBYTES": "6",
-            # Without TLS, newer versions do not send a body that they could not send again.
+            # Without TLS, newer versions of rclone refuse to send a body that they could not send twice.
             "RCLONE_S3_USE_UNSIGNED_PAYLOAD": "true",
             "RCLONE_S3_USE_DATA_INTEGRITY_PROTECTIONS": "false",
             **self.cloud.environment,
@@ -120,7 +120,7 @@ class Upload(Finalize):
         self.assert_uploaded(self.finalize(), RECORDING | {"zoo.mp4": b"z"})
         self.assertEqual(len(self.cloud.asked("PutObject")), 4)
         self.assertEqual(self.cloud.asked("PutObject").index(KEY + "metadata.json"), 3)
-        # Before and after each of the four; what is verified is not asked for again.
+        # Once before and once after the upload of each of the four; a file that is verified is not listed again.
         self.assertEqual(len(self.cloud.asked("ListObjectsV2")), 8)
 
     def test_what_is_in_the_bucket_already_is_not_uploaded_again(self):
@@ -182,7 +182,7 @@ class Change(Finalize):
         key = KEY + "metadata.json"
         self.cloud.during("ListObjectsV2", key, lambda: os.utime(self.folder / "metadata.json", (1, 1)))
         run = self.finalize()
-        self.assertIn("metadata.json: has changed meanwhile", run.stderr)
+        self.assertIn("metadata.json: has changed during the upload", run.stderr)
         self.assert_uploaded(run, RECORDING)
 
 
@@ -280,7 +280,7 @@ class Trouble(Finalize):
         fcntl.flock(lock, fcntl.LOCK_EX)
         run = self.finalize()
         self.assertEqual(run.returncode, 1)
-        self.assertIn("another run is at it", run.stderr)
+        self.assertIn("another run is uploading it", run.stderr)
         self.assertEqual((on_disk(self.folder), self.cloud.requests), (RECORDING, []))
 
 
@@ -346,7 +346,7 @@ class Settings(Finalize):
         self.assert_nothing_touched(self.finalize(self.folder / "metadata.json"), "usage: finalize.sh FOLDER")
         odd = self.root / "a name"
         odd.mkdir()
-        self.assert_nothing_touched(self.finalize(odd), "such a name is no part of a key")
+        self.assert_nothing_touched(self.finalize(odd), "this name cannot stand in a key")
         self.assertTrue(odd.exists())
 
     def test_a_folder_may_be_named_in_other_ways(self):

@@ -6,8 +6,8 @@ import unittest
 from stand_in_instance import SETTINGS, Instance
 
 UNIT = "etc/jibri.service"
-# A root disk with a partition, one that holds a file system, one of which nobody is sure, instance storage, and what BLANK
-# names.
+# A root disk with a partition, a disk with a file system, a disk that blkid is not sure of, instance storage, and the disks
+# that BLANK names.
 LSBLK = """
 disks="nvme0n1 nvme1n1 nvme8n1 $BLANK"
 case "$*" in
@@ -78,7 +78,7 @@ class SetUp(Instance):
         self.assertEqual((self.root / "config" / "finalize.env").read_text(), (self.root / ".env").read_text())
 
     def test_updates_are_off_before_anything_is_installed(self):
-        # The last is not in every image.
+        # unattended-upgrades is not in every image.
         self.program("systemctl", '[[ "$*" != *unattended* ]]')
         self.set_up()
         first = self.calls.index("apt-get update -q")
@@ -131,7 +131,7 @@ class SetUp(Instance):
     def test_a_disk_that_holds_something_is_never_formatted(self):
         run = self.run_script("set-up.sh", BLANK="")
         self.assertEqual(run.returncode, 1)
-        self.assertIn("one blank disk is wanted", run.stderr)
+        self.assertIn("exactly one blank disk is needed for recordings; found: none", run.stderr)
         self.assertEqual(self.called("mkfs"), [])
 
     def test_of_two_blank_disks_none_is_guessed(self):

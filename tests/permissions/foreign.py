@@ -1,4 +1,4 @@
-"""Calls that a role may make, and what must not be changed in them: what belongs to somebody else stays theirs."""
+"""Calls that a role may make, and the changes that make each of them forbidden: no role may touch what another owner has."""
 
 from intrinsics import ACCOUNT, PARTITION, REGION
 
@@ -58,7 +58,7 @@ TAGGED = {
     "something other than an instance": {"resource": arn("ec2", "volume/vol-00000000")},
     "a key that is not ours": {"conditions": {"aws:TagKeys": ["Name"]}},
     "a key besides ours": {"conditions": {"aws:TagKeys": ["jibri-autoscaler:state", "Name"]}},
-    "the key that says whose it is": {"conditions": {"aws:TagKeys": [GROUP_TAG]}},
+    "the key that says which group an instance belongs to": {"conditions": {"aws:TagKeys": [GROUP_TAG]}},
 }
 METRICS = {
     "another namespace": {"conditions": {"cloudwatch:namespace": ["Other"]}},
@@ -86,7 +86,7 @@ LISTED = {"s3:prefix": ["recordings/2026-01-05_abc/"]}
 NAMESPACE = {"cloudwatch:namespace": ["JibriAutoscaler"]}
 SENT_BY_SSM = {"kms:ViaService": [f"ssm.{REGION}.amazonaws.com"]}
 
-# Each a call that is allowed, and the changes that make it one that is not.
+# Each entry is a call that is allowed, and the changes each of which makes it forbidden.
 BOUNDARIES = [
     (call("availability", "autoscaling:SetDesiredCapacity", group("jibri")), OTHER_GROUPS),
     (call("availability", "ec2:CreateTags", instance(), OURS, OUR_KEYS), TAGGED),
@@ -166,11 +166,11 @@ BOUNDARIES = [
     ),
 ]
 
-# What a role has no right to at all, even to what is the stack's own.
+# Calls that a role may not make at all, not even for the stack's own resources.
 FORBIDDEN = [
     *(call(role, "autoscaling:UpdateAutoScalingGroup", group("jibri")) for role in FUNCTIONS),
     *(call(role, "autoscaling:SuspendProcesses", group("jibri")) for role in FUNCTIONS),
-    # Nobody takes the hook away, by which every drain is held, or puts another in its place.
+    # No role may delete or replace the hook, which holds every drain.
     *(call(role, "autoscaling:DeleteLifecycleHook", group("jibri")) for role in (*FUNCTIONS, "instance")),
     *(call(role, "autoscaling:PutLifecycleHook", group("jibri")) for role in (*FUNCTIONS, "instance")),
     *(call(role, "ec2:TerminateInstances", instance(), OURS) for role in (*FUNCTIONS, "instance")),
@@ -188,7 +188,7 @@ FORBIDDEN = [
         for role in ("availability", "scale_in", "forecast", "instance")
     ),
     *(call(role, "ssm:SendCommand", instance(), OURS) for role in ("availability", "forecast", "instance")),
-    # Who forecasts says what is wanted, and nothing more; and nobody else does.
+    # `forecast` alone writes how many Jibris are wanted, and it may do nothing else.
     call("forecast", "autoscaling:SetInstanceProtection", group("jibri")),
     call("forecast", "ec2:CreateTags", instance(), OURS, OUR_KEYS),
     call("forecast", "ssm:DeleteParameter", FORECAST),
@@ -198,6 +198,6 @@ FORBIDDEN = [
     *(call(role, "s3:DeleteObject", OBJECT) for role in (*FUNCTIONS, "instance")),
     *(call(role, "iam:PassRole", arn("iam", "role/jibri-JibriRole", region="")) for role in (*FUNCTIONS, "instance")),
     call("instance", "ec2:CreateTags", instance(), OURS, OUR_KEYS),
-    # Lambda may, in the function's name; the function's own code may not.
+    # Lambda may make this call with the function's role; the function's own code may not.
     *(call(role, "ec2:CreateNetworkInterface", arn("ec2", "subnet/subnet-00000000")) for role in FUNCTIONS),
 ]

@@ -11,7 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 STACK_NAME = "jibri"
-# The translator warns of metrics of its own that nobody has collected.
+# The translator warns that its own metrics are not collected.
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
 
 
@@ -63,7 +63,7 @@ class Stack:
                 documents.append(policy["PolicyDocument"])
                 attached = [arn for arn in attached if arn != reference]
         if attached:
-            raise LookupError(f"{role} has policies whose statements the template does not show: {attached}")
+            raise LookupError(f"{role} has policies with statements that the template does not show: {attached}")
         for kind in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
             for policy in self.of_type(kind).values():
                 if self.reference(role) in [*policy.get("Roles", []), policy.get("RoleName")]:

@@ -1,4 +1,4 @@
-"""Least privilege: what was called is allowed, what is allowed was called, and what is others' is denied."""
+"""Least privilege: every call that was made is allowed, every call that is allowed was made, and foreign resources are denied."""
 
 import json
 import unittest
@@ -8,7 +8,7 @@ from foreign import BOUNDARIES, FORBIDDEN, FUNCTIONS
 from granted import ROLE_OF, ROLES, decide, grants, logged_calls
 from iam import evaluate
 
-# Granted, and not in the log: somebody else calls it in the role's name.
+# Granted, and not in the log, since an AWS service makes the call with the role.
 NOT_CALLED_BY_US = {
     "ec2:AssignPrivateIpAddresses": "Lambda, for the function's network interfaces",
     "ec2:CreateNetworkInterface": "Lambda, for the function's network interfaces",
@@ -84,7 +84,7 @@ class Called(unittest.TestCase):
         ]
         self.assertEqual(unused, [])
 
-    def test_nobody_else_is_thought_to_call_what_the_log_shows(self):
+    def test_what_the_log_shows_is_not_excused_as_a_call_by_a_service(self):
         called = {call["action"] for call in self.calls}
         self.assertEqual(NOT_CALLED_BY_US.keys() & called, set())
 
@@ -93,7 +93,7 @@ class Granted(unittest.TestCase):
     def test_every_role_has_its_caller(self):
         self.assertEqual(set(ROLE_OF.values()), ROLES.keys())
 
-    def test_no_exception_is_for_what_nobody_is_granted(self):
+    def test_no_exception_is_for_what_no_role_is_granted(self):
         self.assertEqual(NOT_CALLED_BY_US.keys() - {grant.action for grant in grants()}, set())
 
     def test_no_action_has_a_wildcard(self):

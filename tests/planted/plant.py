@@ -1,8 +1,9 @@
-"""Plants each bug of bugs.toml into a copy of the sources, and has the simulation of faults find it.
+"""Plants each bug of bugs.toml into a copy of the sources, and runs the simulation of faults until it finds the bug.
 
     python3 tests/planted/plant.py [--seeds 1000] [--check] [NAME …]
 
-`--check` only looks whether every bug can still be planted, and stands in docs/faults.md. The exit status is 0 when every bug was found.
+`--check` only checks that every bug can still be planted, and that docs/faults.md has a row for it. The exit status is 0 when
+every bug was found.
 """
 
 import argparse
@@ -18,7 +19,7 @@ PAGE = ROOT / "docs" / "faults.md"
 BUGS = pathlib.Path(__file__).with_name("bugs.toml")
 COPY = ROOT / "target" / "planted" / "sources"
 BUILD = ROOT / "target" / "planted" / "build"
-# What the simulator is built of. The root package, and with it the AWS SDKs, stays out.
+# The crates that the simulator is built of. The root package is left out, and with it the AWS SDKs.
 CRATES = ["planner", "forecast", "controller", "world", "compare", "simulator"]
 
 
@@ -27,7 +28,7 @@ def read_bugs():
 
 
 def plant(bug, read):
-    """The changed sources of a bug, by file; an error names the edit that does not fit any more."""
+    """The sources that a bug changes, by file; an error names an edit that no longer fits."""
     changed = {}
     for edit in bug["edits"]:
         source = changed.get(edit["file"]) or read(edit["file"])
@@ -45,7 +46,7 @@ def copy_sources():
         shutil.copytree(ROOT / "crates" / crate, COPY / "crates" / crate)
     shutil.copy(ROOT / "Cargo.lock", COPY)
     workspace = (ROOT / "Cargo.toml").read_text()
-    # The same workspace, dependencies and profiles, without the root package and the local cloud.
+    # The workspace with its dependencies and profiles, but without the root package and the local cloud.
     workspace = re.sub(r"^members = .*$", 'members = ["crates/*"]', workspace, flags=re.M)
     sections = re.split(r"(?=^\[)", workspace, flags=re.M)
     kept = [part for part in sections if part.startswith(("[workspace", "[profile.dev"))]
@@ -58,7 +59,7 @@ def build():
 
 
 def hunt(seeds):
-    """What the simulation says of what is planted: the line that names the seed, or None."""
+    """The simulation's line that names the seed on which a planted bug shows; None if no seed shows it."""
     command = [str(BUILD / "debug" / "simulator"), "faults", "--seeds", str(seeds), "--failures", "1"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in run.stdout.splitlines() if " breaks at " in line]
@@ -71,7 +72,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these bugs")
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds the simulation has to find each (1000)")
-    parser.add_argument("--check", action="store_true", help="only look whether every bug can be planted")
+    parser.add_argument("--check", action="store_true", help="only check that every bug can be planted")
     arguments = parser.parse_args()
     bugs = read_bugs()
     unknown = set(arguments.names) - {bug["name"] for bug in bugs}

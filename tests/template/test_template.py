@@ -123,7 +123,7 @@ class Instances(unittest.TestCase):
         for name in ("compose.yaml", "finalize.sh", "start.sh", "set-up.sh"):
             key = next(key for key, file in embed.FILES.items() if file == name)
             self.assertIn(f"cat >{name} <<'END_OF_FILE'\n{embed.read_files()[key]}END_OF_FILE\n", text)
-        # Longer settings than anybody's should still fit.
+        # Even longer settings than any real ones should still fit.
         self.assertLess(len(text.encode()) + 400, USER_DATA_LIMIT_BYTES)
 
     def test_no_file_ends_the_lines_that_write_it(self):
@@ -207,7 +207,7 @@ class Group(unittest.TestCase):
         world = (ROOT / "crates" / "world" / "src" / "config.rs").read_text()
         self.assertEqual(re.findall(r"heartbeat_timeout_seconds: (\d+),", world), [str(hook["HeartbeatTimeout"])])
 
-    def test_nobody_else_ends_an_instance_or_moves_the_desired_capacity(self):
+    def test_nothing_else_ends_an_instance_or_moves_the_desired_capacity(self):
         group = properties("Group")
         self.assertIs(group["NewInstancesProtectedFromScaleIn"], True)
         self.assertEqual(group["HealthCheckType"], "EC2")
@@ -264,7 +264,7 @@ class Functions(unittest.TestCase):
 
 
 class Metrics(unittest.TestCase):
-    def test_alarms_and_dashboard_stand_on_metrics_that_somebody_publishes(self):
+    def test_alarms_and_dashboard_stand_on_metrics_that_are_published(self):
         page = (ROOT / "docs" / "metrics.md").read_text()
         published = set(re.findall(r"`([A-Z][A-Za-z]+)`", "".join(re.findall(r"^\| `.*?\|", page, re.MULTILINE))))
         ours = TEMPLATE["Parameters"]["MetricNamespace"]["Default"]
@@ -286,7 +286,7 @@ class Metrics(unittest.TestCase):
         self.assertGreater(len(named), 15)
         self.assertEqual(named - published, set())
 
-    def test_every_alarm_says_what_missing_data_mean_and_tells_somebody(self):
+    def test_every_alarm_says_what_missing_data_mean_and_notifies_the_topic(self):
         topic = STACK.reference("AlarmTopic")
         alarms = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
         self.assertEqual(len(alarms), 13)
@@ -294,7 +294,7 @@ class Metrics(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn("TreatMissingData", alarm)
                 self.assertIn(topic, alarm["AlarmActions"])
-        # When nobody looks, that is what the operator must hear.
+        # These two ring when the function that publishes their metric no longer runs.
         silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
         self.assertEqual(silent, {"SignalLostAlarm", "HeartbeatTooOldAlarm"})
 
@@ -312,9 +312,9 @@ class Metrics(unittest.TestCase):
         self.assertEqual(watched["FunctionsFailAlarm"], of("availability", "scale_in", "drain"))
         self.assertEqual(watched["ForecastFailsAlarm"], of("forecast"))
 
-    def test_the_guide_explains_every_alarm_and_no_other(self):
-        guide = (ROOT / "docs" / "deploying.md").read_text()
-        explained = re.findall(r"^\| `(\w+Alarm)` \|", guide, re.MULTILINE)
+    def test_the_page_of_alarms_has_every_alarm_and_no_other(self):
+        page = (ROOT / "docs" / "alarms.md").read_text()
+        explained = re.findall(r"^## (\w+Alarm)$", page, re.MULTILINE)
         self.assertEqual(sorted(explained), sorted(STACK.of_type("AWS::CloudWatch::Alarm")))
 
     def test_the_dashboard_shows_every_alarm(self):

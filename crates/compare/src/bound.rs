@@ -1,6 +1,6 @@
 //! What could be had by knowing the future: the least idle time that serves every request.
 
-use super::pool::{Event, EventKind, Scenario, Tally};
+use super::pool::{Event, EventKind, PoolTally, Scenario};
 
 /// One instance's whole life.
 struct Life {
@@ -20,11 +20,11 @@ impl Life {
 ///
 /// A request takes the instance freed last. Matching so is optimal: a gap costs the lesser of itself and a launch, which
 /// is concave, and so two crossing gaps never cost more than two that enclose one another.
-pub fn run(scenario: &Scenario, logged: bool) -> (Tally, Vec<Event>) {
+pub fn run(scenario: &Scenario, logged: bool) -> (PoolTally, Vec<Event>) {
     let lives = plan(scenario);
     let counted_from = scenario.counted_from();
     let counted = |from: i64, until: i64| (until - from.max(counted_from)).max(0);
-    let mut tally = Tally::default();
+    let mut tally = PoolTally::default();
     let mut events = Vec::new();
     for (number, life) in lives.iter().enumerate() {
         let mut note = |at, kind, request| {

@@ -13,7 +13,7 @@ use planner::{
     plan_capacity, plan_scale_in,
 };
 
-use super::pool::{Policy, Pool};
+use super::pool::{Pool, PoolPolicy};
 
 /// How often a forecast is made, in seconds.
 const FORECAST_SECONDS: i64 = 300;
@@ -203,7 +203,7 @@ impl Forecast {
     }
 }
 
-impl Policy for Forecast {
+impl PoolPolicy for Forecast {
     fn tick(&mut self, pool: &mut Pool) {
         self.count(pool);
         if pool.now() % FORECAST_SECONDS == 0 {

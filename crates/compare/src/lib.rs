@@ -2,6 +2,7 @@
 
 pub mod bound;
 pub mod event_log;
+pub mod figures;
 pub mod forecast;
 pub mod html;
 pub mod outcome;
@@ -18,10 +19,10 @@ use std::{
     thread,
 };
 
+use figures::{Figures, Tuned};
 use outcome::Outcome;
 use policies::Contender;
 use pool::{Event, Scenario};
-use tune::{Figures, Tuned};
 
 /// How much of the beginning of a trace is not counted, in seconds: a week.
 pub const WARM_UP_SECONDS: i64 = 7 * 24 * 3600;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
+    figures::{Tuned, hours},
     policies::{Contender, Parameter},
-    tune::Tuned,
 };
 
 /// One row of the report, counted from the end of the warm-up.
@@ -54,10 +54,4 @@ impl Outcome {
             idle_ratio_to_seed: ratio(seed_idle_hours),
         }
     }
-}
-
-/// Seconds in hours.
-#[allow(clippy::cast_precision_loss, reason = "far less than 2^53 seconds")]
-pub fn hours(seconds: i64) -> f64 {
-    seconds as f64 / 3600.0
 }

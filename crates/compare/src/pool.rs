@@ -45,7 +45,7 @@ pub enum EventKind {
 
 /// What a run came to, from the end of the warm-up on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct PoolTally {
     /// Requests.
     pub requests: u64,
     /// Requests that found no Jibri.
@@ -59,7 +59,7 @@ pub struct Tally {
 }
 
 /// Decides what to launch and what to end.
-pub trait Policy {
+pub trait PoolPolicy {
     /// Looks at the pool, every [`TICK_SECONDS`] on the clock, and changes it.
     fn tick(&mut self, pool: &mut Pool);
 }
@@ -86,7 +86,7 @@ pub struct Pool {
     recordings: BinaryHeap<Reverse<Recording>>,
     starts: u64,
     refusals: u64,
-    tally: Tally,
+    tally: PoolTally,
     log: Option<Vec<Event>>,
 }
 
@@ -265,7 +265,7 @@ impl Scenario<'_> {
     }
 
     /// Runs a policy through the demand; with the log of everything that happened, if wanted.
-    pub fn run(&self, policy: &mut dyn Policy, logged: bool) -> (Tally, Vec<Event>) {
+    pub fn run(&self, policy: &mut dyn PoolPolicy, logged: bool) -> (PoolTally, Vec<Event>) {
         let begins_at = (self.first_at() - LEAD_IN_SECONDS).div_euclid(TICK_SECONDS) * TICK_SECONDS;
         let mut pool = Pool {
             now: begins_at,
@@ -277,7 +277,7 @@ impl Scenario<'_> {
             recordings: BinaryHeap::new(),
             starts: 0,
             refusals: 0,
-            tally: Tally::default(),
+            tally: PoolTally::default(),
             log: logged.then(Vec::new),
         };
         let ends_at = self.ends_at();

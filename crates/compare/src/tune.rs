@@ -3,54 +3,13 @@
 use std::{collections::BTreeMap, panic, thread};
 
 use super::{
-    outcome::hours,
+    figures::{Figures, TOLERANCE, Tuned},
     policies::{Contender, Parameter},
-    pool::{Scenario, Tally},
+    pool::Scenario,
 };
 
 /// How many parameters under the one found are tried as well: more of a thing is not always better.
 const NEIGHBOURS: u32 = 3;
-
-/// A run at one parameter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Figures {
-    /// The parameter.
-    pub parameter: Parameter,
-    /// What the run came to.
-    pub tally: Tally,
-}
-
-impl Figures {
-    /// Instance hours without a recording.
-    pub fn idle_hours(&self) -> f64 {
-        hours(self.tally.instance_seconds - self.tally.busy_seconds)
-    }
-
-    /// The share of the requests that found a Jibri.
-    #[allow(clippy::cast_precision_loss, reason = "requests of a trace")]
-    pub fn hit_rate(&self) -> f64 {
-        1.0 - self.tally.refused as f64 / self.tally.requests.max(1) as f64
-    }
-
-    /// Whether no more were refused than the hit rate allows; counted, so that rounding decides nothing.
-    #[allow(clippy::cast_precision_loss, reason = "requests of a trace")]
-    pub fn reaches(&self, hit_rate: f64) -> bool {
-        self.tally.refused as f64 <= (1.0 - hit_rate) * self.tally.requests as f64 + 1e-9
-    }
-}
-
-/// How many times the refusals that are allowed a policy may have that is not tuned: it meets its future unseen, and is
-/// over as often as under.
-pub const TOLERANCE: f64 = 1.3;
-
-/// The tuned run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tuned {
-    /// The run.
-    pub figures: Figures,
-    /// Whether it keeps the hit rate; one that is not tuned, within [`TOLERANCE`].
-    pub reached: bool,
-}
 
 /// Tunes a contender: doubles its parameter until it serves well enough, then halves the interval.
 pub fn tune(contender: Contender, scenario: &Scenario, hit_rate: f64) -> Tuned {

@@ -7,7 +7,7 @@ use compare::{
     Question, WARM_UP_SECONDS, check_length, compare, event_log,
     outcome::Outcome,
     policies::{Contender, Parameter},
-    pool::{Event, EventKind, Scenario, Tally},
+    pool::{Event, EventKind, PoolTally, Scenario},
     tune::tune,
 };
 use world::demand::{Office, Request, generate};
@@ -32,7 +32,7 @@ fn story(requests: &[(i64, i64)]) -> Vec<Request> {
     requests.iter().map(request).collect()
 }
 
-fn run(contender: Contender, parameter: u32, demand: &[Request]) -> (Tally, Vec<Event>) {
+fn run(contender: Contender, parameter: u32, demand: &[Request]) -> (PoolTally, Vec<Event>) {
     let scenario = Scenario { demand, lead_seconds: LEAD, warm_up_seconds: 0 };
     contender.run(Parameter::Count(parameter), &scenario, true)
 }
@@ -119,8 +119,8 @@ fn recompute(csv: &str, counted_from: i64, demand: &[Request], lead_seconds: i64
     figures
 }
 
-fn of(tally: &Tally) -> Recomputed {
-    let Tally { requests, refused, launches, instance_seconds, busy_seconds } = *tally;
+fn of(tally: &PoolTally) -> Recomputed {
+    let PoolTally { requests, refused, launches, instance_seconds, busy_seconds } = *tally;
     Recomputed { requests, refused, launches, instance_seconds, busy_seconds }
 }
 

@@ -5,7 +5,7 @@ use compare::{
     WARM_UP_SECONDS,
     forecast::Forecast,
     policies::Contender,
-    pool::{Event, EventKind, Scenario, Tally},
+    pool::{Event, EventKind, PoolTally, Scenario},
     tune::tune,
 };
 use world::demand::{Office, Request, generate};
@@ -23,12 +23,12 @@ fn scenario(demand: &[Request]) -> Scenario<'_> {
     Scenario { demand, lead_seconds: 180, warm_up_seconds: WARM_UP_SECONDS }
 }
 
-fn run(demand: &[Request], hit_rate: f64) -> (Tally, Vec<Event>) {
+fn run(demand: &[Request], hit_rate: f64) -> (PoolTally, Vec<Event>) {
     scenario(demand).run(&mut Forecast::new(hit_rate), true)
 }
 
 /// The refused share by what was set.
-fn refused(tally: &Tally, hit_rate: f64) -> f64 {
+fn refused(tally: &PoolTally, hit_rate: f64) -> f64 {
     tally.refused as f64 / ((1.0 - hit_rate) * tally.requests as f64)
 }
 
@@ -51,7 +51,7 @@ fn smooth_demand_costs_no_more_than_a_threshold_tuned_with_hindsight() {
     for hit_rate in [0.99, 0.999] {
         let (tally, _) = run(&demand, hit_rate);
         let threshold = tune(Contender::Threshold, &scenario(&demand), hit_rate).figures.tally;
-        let idle = |tally: &Tally| (tally.instance_seconds - tally.busy_seconds) as f64;
+        let idle = |tally: &PoolTally| (tally.instance_seconds - tally.busy_seconds) as f64;
         let ratio = idle(&tally) / idle(&threshold);
         assert!(ratio <= 1.05, "at {hit_rate}: {ratio:.2} times the threshold's idle hours");
     }

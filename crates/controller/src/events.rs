@@ -6,38 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    Settings,
+    Function, Settings,
     object::Object,
     text::{quote, shorten},
 };
-
-/// The functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// Samples the pool and scales out.
-    Availability,
-    /// Scales in and repairs.
-    ScaleIn,
-    /// Drains what the hook holds.
-    Drain,
-    /// Predicts the demand of the coming hour.
-    Forecast,
-}
-
-impl Function {
-    /// All of them.
-    pub const ALL: [Function; 4] = [Function::Availability, Function::ScaleIn, Function::Drain, Function::Forecast];
-
-    /// Its name, which is its binary's too.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Function::Availability => "availability",
-            Function::ScaleIn => "scale_in",
-            Function::Drain => "drain",
-            Function::Forecast => "forecast",
-        }
-    }
-}
 
 const SCHEDULED: &str = "Scheduled Event";
 /// Where the instance was, of all that the event may name.

@@ -16,7 +16,7 @@ use crate::{
 /// # Errors
 /// What failed, a lost signal, and a hook that holds no drain. Without the list of checks nobody has been confirmed, and
 /// without the hook nobody would be held, so nobody goes.
-pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
 ) -> Result<(), TickError> {

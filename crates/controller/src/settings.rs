@@ -24,7 +24,7 @@ pub use page::page;
 pub use parameter::Parameter;
 pub use setting::{Group, Origin, Setting};
 
-use crate::events::Function;
+use crate::Function;
 use reader::{Reader, Variables};
 
 /// The setting of this variable, if there is one.

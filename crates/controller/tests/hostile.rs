@@ -5,7 +5,7 @@ mod properties;
 
 use std::collections::BTreeMap;
 
-use controller::{Settings, events::Function, jicofo::parse_reading, report::parse_report, settings::SETTINGS};
+use controller::{Function, Settings, jicofo::parse_reading, report::parse_report, settings::SETTINGS};
 use mutation::{config, hostile, mutated};
 use properties::bytes;
 use proptest::prelude::*;

@@ -4,10 +4,9 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Cloud, complaint, id, now, ports};
+use common::{Cloud, complaint, id, now, on_schedule, ports, sample};
 use controller::{
-    Settings, availability, drain,
-    events::Function,
+    Function, Settings, invoke,
     settings::{SETTINGS, Setting, setting},
 };
 use planner::LifecycleState;
@@ -80,7 +79,7 @@ fn the_floor_is_held_against_the_maximum_by_the_function_that_reads_both() {
 fn without_a_namespace_drains_are_held_and_the_tick_fails_and_says_why() {
     let cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
     let settings = Settings::for_function(Function::Drain, &variables(&[("METRIC_NAMESPACE", "AWS/EC2")])).unwrap();
-    let error = complaint(now(drain::run(&settings, &ports(&cloud), None)));
+    let error = complaint(on_schedule(Function::Drain, &settings, &ports(&cloud)));
     assert!(error.contains("no metric is published: METRIC_NAMESPACE is \"AWS/EC2\", and must be "), "{error}");
     let done = cloud.done();
     assert!(done.contains(&format!("heartbeat {}", id())) && done.contains(&"send Drain 1".to_owned()), "{done:?}");
@@ -92,7 +91,8 @@ fn without_a_namespace_the_pool_grows_and_the_tick_fails_and_says_why() {
     let cloud = Cloud::new(LifecycleState::InService, &[]);
     cloud.groups.replace(vec![common::group(LifecycleState::InService, 1)]);
     let settings = Settings::for_function(Function::Availability, &variables(&[("METRIC_NAMESPACE", "a b")])).unwrap();
-    let error = complaint(now(availability::run(&settings, &ports(&cloud), common::NOW.minus_seconds(1))));
+    let error =
+        complaint(now(invoke(Function::Availability, sample("availability"), &settings, &ports(&cloud), common::NOW)));
     assert!(error.contains("METRIC_NAMESPACE is \"a b\""), "{error}");
     assert_eq!(cloud.done(), ["desired 3"]);
 }

@@ -1,9 +1,9 @@
 //! The distributions of counts, and what one more Jibri is worth under them.
 
-/// The probabilities of 0, 1, … up to `length` − 1 under a negative binomial (a Poisson whose rate is itself gamma
+/// The probabilities of 0, 1, … up to `length` − 1 under a negative binomial (a Poisson with a rate that is itself gamma
 /// distributed): variance = mean + overdispersion · mean². Without overdispersion it is the Poisson.
 ///
-/// Begins at the mean and goes both ways, since the probability of none may be too small for a number.
+/// The function begins at the mean and goes both ways, since the probability of 0 may be too small for an `f64`.
 pub(crate) fn negative_binomial(mean: f64, overdispersion: f64, length: usize) -> Vec<f64> {
     let mut probabilities = vec![0.0; length];
     let step = |count: usize| {
@@ -27,10 +27,10 @@ pub(crate) fn negative_binomial(mean: f64, overdispersion: f64, length: usize) -
     probabilities
 }
 
-/// The most levels that are looked at: more than any pool has, whatever the history or the memory claim.
+/// The most levels that are looked at: more than any pool has. It bounds what a wrong history or memory can ask for.
 const MOST_LEVELS: usize = 16_384;
 
-/// How many counts of such a distribution are worth a look.
+/// Up to which count such a distribution is looked at: larger counts are too unlikely to matter.
 pub(crate) fn reach(mean: f64, overdispersion: f64) -> usize {
     ((mean + 10.0 * (mean * (1.0 + overdispersion * mean)).sqrt() + 12.0) as usize).min(MOST_LEVELS)
 }
@@ -48,17 +48,18 @@ pub(crate) struct Demand {
     pub(crate) ends: f64,
 }
 
-/// So many starts may pass between two looks at a slot: more, and some levels would be passed unseen.
+/// At most so many starts are expected between two looks at a slot. With more, some levels would be skipped.
 const STARTS_A_LOOK: f64 = 2.0;
 /// The most looks at one slot.
 const MOST_LOOKS: f64 = 16.0;
 
-/// The most numbers of ends that are told apart.
+/// How many numbers of ends are told apart at most.
 const MOST_RETURNS: usize = 256;
-/// What is less likely is not looked at.
+/// A number of ends that is less likely than this is not looked at.
 const LEAST_SHARE: f64 = 1e-15;
 
-/// How many Jibris come back during the lead, and how likely each number is. Of a crowd, neighbours are one.
+/// How many Jibris come back during the lead time, and how likely each number is. When there are more numbers than
+/// [`MOST_RETURNS`], neighbouring ones are taken together.
 fn returns(ends: f64) -> Vec<(usize, f64)> {
     let length = ((ends + 6.0 * ends.sqrt() + 4.0) as usize).min(MOST_LEVELS);
     let shares = negative_binomial(ends, 0.0, length).into_iter().enumerate();
@@ -67,47 +68,47 @@ fn returns(ends: f64) -> Vec<(usize, f64)> {
     neighbours.map(|some| (some[some.len() / 2].0, some.iter().map(|(_, share)| share).sum())).collect()
 }
 
-/// For each level (the first Jibri, the second, …): the expected requests of the slot that find all below it taken,
-/// and this one free. That is what having this level saves in refusals; over all levels it adds up to the demand.
+/// For each level (the first Jibri, the second, …): how many requests of the slot are expected to find all levels below it
+/// taken, and this one free. So many refusals this level saves. The sum over all levels is the demand.
 pub(crate) fn marginal_refusals(demand: &Demand) -> Vec<f64> {
     let Demand { during_lead, in_slot, overdispersion, ends } = *demand;
     let looks = (in_slot / STARTS_A_LOOK).ceil().clamp(1.0, MOST_LOOKS);
-    // The expected requests of the slot, by how many have started before them.
+    // The expected requests of the slot, by the number of starts before them.
     let mut expected = vec![0.0; reach(during_lead + in_slot / 2.0, overdispersion)];
     for look in 0..looks as usize {
         let during_lead = (during_lead + in_slot * ((look as f64 + 0.5) / looks - 0.5)).max(0.0);
         let starts = negative_binomial(during_lead, overdispersion, expected.len());
         for (started, (expected, probability)) in expected.iter_mut().zip(starts).enumerate() {
-            // Who has seen many starts must expect more: the posterior mean of the rate.
+            // After many starts more are to be expected: this is the posterior mean of the rate.
             let posterior = (1.0 + overdispersion * started as f64) / (1.0 + overdispersion * during_lead);
             *expected += in_slot / looks * posterior * probability;
         }
     }
     let mut saved = after_returns(&expected, ends);
     if saved.len() == MOST_LEVELS {
-        // Whoever comes after all of these needs more than there can be: all of them are wanted.
+        // A request beyond the last level that is looked at counts at that level, so that all levels are wanted.
         saved[MOST_LEVELS - 1] += (in_slot - saved.iter().sum::<f64>()).max(0.0);
     }
     saved
 }
 
 /// For each level: the probability that starts need it before an order of the slot arrives. So many refusals it costs
-/// to end it now.
+/// to end the level now.
 pub(crate) fn lost_by_ending(demand: &Demand) -> Vec<f64> {
     let Demand { during_lead, in_slot, overdispersion, ends } = *demand;
     let starts = negative_binomial(during_lead, overdispersion, reach(during_lead + in_slot / 2.0, overdispersion));
     let mut taken = after_returns(&starts, ends);
-    // Whoever comes beyond the last level needs all of them.
+    // A start beyond the last level needs all levels.
     let mut more = (1.0 - taken.iter().sum::<f64>()).max(0.0);
     taken.iter_mut().rev().for_each(|probability| more += std::mem::replace(probability, more));
     taken
 }
 
-/// The same by levels, where some that were taken come back.
+/// Turns values by the number of starts into values by level: a Jibri that comes back serves one start more.
 fn after_returns(by_starts: &[f64], ends: f64) -> Vec<f64> {
     let mut by_levels = vec![0.0; by_starts.len()];
     for (returned, share) in returns(ends) {
-        // As many come back as have started: the first is free.
+        // When as many come back as have started, the first level is free.
         let (served, others) = by_starts.split_at(returned.min(by_starts.len()));
         served.iter().for_each(|value| by_levels[0] += value * share);
         by_levels.iter_mut().zip(others).for_each(|(level, value)| *level += value * share);
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_no_less_likely_for_being_large() {
+    fn a_large_demand_is_counted_in_full() {
         for overdispersion in [0.0, 1e-4, 0.02] {
             let demand = Demand { during_lead: 4_000.0, in_slot: 600.0, overdispersion, ends: 0.0 };
             let saved = marginal_refusals(&demand);
@@ -201,9 +202,9 @@ mod tests {
     fn ending_a_level_costs_what_would_have_needed_it() {
         let demand = Demand { during_lead: 2.0, in_slot: 0.5, overdispersion: 0.0, ends: 0.0 };
         let lost = lost_by_ending(&demand);
-        assert!((lost[0] - (1.0 - (-2.0_f64).exp())).abs() < 1e-9, "the first, unless nobody comes");
+        assert!((lost[0] - (1.0 - (-2.0_f64).exp())).abs() < 1e-9, "the first level is needed unless no request comes");
         assert!((lost[1] - (1.0 - 3.0 * (-2.0_f64).exp())).abs() < 1e-9);
-        assert!((lost.iter().sum::<f64>() - 2.0).abs() < 1e-6, "all of them, all who come");
+        assert!((lost.iter().sum::<f64>() - 2.0).abs() < 1e-6, "all levels together are needed by all requests");
         assert!(lost_by_ending(&Demand { ends: 2.0, ..demand })[0] < lost[0]);
     }
 }

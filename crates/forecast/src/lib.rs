@@ -3,7 +3,7 @@
 //! - [`season`](self): what is usual at this time of the week, minute by minute in local time
 //! - the level: what the last hours and days say against the season (gamma–Poisson)
 //! - the distribution: starts within the lead time, negative binomial, less the recordings that end
-//! - the price: what a refusal may cost for the hit rate to come out, learnt from what happened
+//! - the price: what a refusal must cost so that the pool keeps the hit rate, learnt from what happened
 //! - the commitment: which levels of the pool are worth their hours at that price, slot by slot
 //!
 //! `docs/forecast.md` has the formulas, their sources, and what they come to.
@@ -22,7 +22,7 @@ use season::{Rate, Season};
 
 /// How many minutes of history must be known: a day.
 const LEAST_KNOWN_MINUTES: usize = 24 * 60;
-/// How long after a shortfall availability looks, in seconds: the lead time that a launch really has.
+/// How long `availability` may take to see a shortfall, in seconds: it adds to the lead time of a launch.
 const REACTION_SECONDS: i64 = 10;
 /// How far back an outcome is still learnt from, in seconds.
 const LEARN_BACK_SECONDS: i64 = 3600;
@@ -32,10 +32,10 @@ const HOURS: (f64, f64) = (90.0, 20.0);
 const DAYS: (f64, f64) = (300.0, 50.0);
 /// The overdispersion guessed at first, what the guess is worth, and how many requests it takes to fade.
 const OVERDISPERSION: (f64, f64, f64) = (0.02, 400.0, 2000.0);
-/// An outcome of more minutes than these says nothing of the dispersion within a lead time.
+/// An outcome of more minutes than this says nothing about the dispersion within a lead time.
 const DISPERSION_MINUTES: i64 = 10;
 
-/// The most starts of a minute that are expected, whatever the memory claims: more than any pool has.
+/// The most starts that are expected in a minute: more than any pool has. It bounds what a wrong memory can ask for.
 const MOST_STARTS: f64 = 10_000.0;
 
 /// Makes a forecast.
@@ -80,7 +80,7 @@ pub fn forecast(policy: &Policy, input: &Input) -> Result<Forecast, String> {
     })
 }
 
-/// Learns from the minutes that have become known; tells how many they are.
+/// Learns from the minutes that have become known since the last forecast, and returns how many they are.
 fn learn(state: &mut State, policy: &Policy, input: &Input, season: &Season) -> i64 {
     let end = input.now.div_euclid(60) * 60;
     let unknown = input.minutes.iter().rev().take_while(|minute| minute.starts.is_none()).count();
@@ -112,7 +112,7 @@ fn learn(state: &mut State, policy: &Policy, input: &Input, season: &Season) -> 
     state.hours.learn(0.5_f64.powf(minutes as f64 / HOURS.0), requests, expected * before.days);
     state.days.learn((-expected / DAYS.0).exp(), requests, expected);
     if minutes <= DISPERSION_MINUTES && expected > 0.0 {
-        // The uncertainty of the mean is counted by itself.
+        // The uncertainty of the mean is subtracted, since it is counted apart.
         let squared = (requests - mean).powi(2) - mean - mean * mean * variance / expected;
         state.overdispersion.learn((-expected / OVERDISPERSION.2).exp(), squared, mean * mean);
     }
@@ -217,7 +217,7 @@ impl Outlook {
         let during_lead = self.starts(ordered, middle);
         let variance = self.before(&self.variance_before, middle) - self.before(&self.variance_before, ordered);
         let uncertainty = if during_lead > 0.0 { variance / during_lead } else { 0.0 };
-        // By the order, some of those who record now have ended, and some of those to come have begun.
+        // When the launch is ordered, some of the recordings under way now have ended, and some more have begun.
         let busy = (self.busy + self.starts(0.0, ordered)) * (-self.hazard * ordered / 60.0).exp();
         Demand {
             during_lead,
@@ -236,7 +236,7 @@ fn end_hazard(minutes: &[Minute]) -> f64 {
     if busy > 100.0 { starts / busy } else { 0.0 }
 }
 
-/// Which part of the target of now comes from what.
+/// Says where each part of the present target comes from.
 fn explain(
     policy: &Policy,
     input: &Input,

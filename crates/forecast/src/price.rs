@@ -1,10 +1,10 @@
 //! The price of a refusal, in instance-minutes: the one number that turns the hit rate into targets.
 //!
-//! One price for every slot means that an hour of a Jibri is spent where it saves most; equal quantiles in every slot
-//! would spend as much on the quiet as on the busy. The price is found in two steps. Ahead: the model's own expected
-//! refusals of the last days, tabled for every price, tell which price gives the hit rate. Back: refusals beyond what
-//! the hit rate allows raise the price at once and for a while, and a little of it for good (a controller with a
-//! proportional and an integral part), so that the hit rate comes out also where the model is wrong.
+//! With one price for every slot, each hour of a Jibri is spent where it saves most. Equal quantiles in every slot would
+//! spend as much on quiet slots as on busy ones. The price is found in two steps. Ahead: a table has the refusals that the
+//! model expected in the last days at each price, and shows which price gives the hit rate. Back: refusals beyond what the
+//! hit rate allows raise the price at once, and a little of that for good (a controller with a proportional and an
+//! integral part), so that the pool keeps the hit rate even where the model is wrong.
 
 use crate::types::{PRICES, State};
 
@@ -15,12 +15,12 @@ const STEP: f64 = 0.5;
 const HALF_LIFE_DAYS: f64 = 7.0;
 /// Expected requests before the table is believed.
 const LEAST_REQUESTS: f64 = 20.0;
-/// What one excess refusal adds to the logarithm of the price, as long as it is in excess. Little: a price that swings
-/// costs more than one that stays, and chance swings it.
+/// What one excess refusal adds to the logarithm of the price, as long as it is in excess. It is small, since chance moves
+/// the number of refusals, and a price that swings costs more than one that stays.
 const PROPORTIONAL: f64 = 0.2;
-/// What it adds for good.
+/// What one excess refusal adds to the logarithm of the price for good.
 const INTEGRAL: f64 = 0.1;
-/// How many refusals are remembered as excess or credit: older luck is not paid back.
+/// How many refusals are remembered as excess or credit, so that a lucky month does not excuse a bad week.
 const EXCESS_LIMIT: f64 = 4.0;
 /// The range of what is added for good.
 const BIAS_RANGE: (f64, f64) = (-3.0, 4.0);
@@ -49,7 +49,7 @@ pub(crate) fn fade_table(state: &mut State, minutes: f64) {
     state.refusals_at.iter_mut().for_each(|refusals| *refusals *= remaining);
 }
 
-/// Adds one slot to the table: at each price, what is refused when no level is kept that is not worth it.
+/// Adds one slot to the table: for each price, the refusals when only levels that are worth the price are kept.
 pub(crate) fn add_to_table(state: &mut State, requests: f64, saved: &[f64], slot_minutes: f64) {
     state.requests += requests;
     for (index, refusals) in state.refusals_at.iter_mut().enumerate() {

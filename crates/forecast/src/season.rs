@@ -21,16 +21,16 @@ const DAYS: i64 = 15;
 const DAY_HALF_LIFE: f64 = 14.0;
 /// How many minutes of a day must be known for it to be of use.
 const LEAST_KNOWN_MINUTES: f64 = 600.0;
-/// How many days a day of the same name is worth: what is new in a week begins on one day of it.
+/// How many other days the same day of the week is worth: a new weekly meeting shows on one day of the week only.
 const SAME_WEEKDAY: f64 = 2.0;
 /// By which ratio two days' totals may differ and the days still be alike (a standard deviation, logarithmic).
 const LIKENESS: f64 = 0.35;
-/// What even the most unlike day tells: enough if there is no other, and nothing of busy days on a day off.
+/// The least weight of a day, however unlike: enough when there is no other day, and far too little to count otherwise.
 const LEAST_LIKENESS: f64 = 1e-4;
 /// Expected requests that the prior guesses of the two variances are worth, squared.
 const SHAPE_PRIOR: (f64, f64) = (0.02, 100.0);
 const MINUTE_PRIOR: (f64, f64) = (0.1, 200.0);
-/// From how many standard deviations on a minute is believed to be different without much proof.
+/// A minute that differs by more standard deviations than this is believed to be different without much proof.
 const SURPRISE: f64 = 3.0;
 /// How many minutes are compared at once with the hour around them.
 const BLOCK_MINUTES: usize = 3;
@@ -123,7 +123,7 @@ impl<'a> Season<'a> {
         self.usual = sums.map(|(total, weight)| (weight > 0.0).then(|| total / weight));
     }
 
-    /// What each past day tells about this one: more if it was as busy as this day of the week usually is.
+    /// The weight of each past day for this one: larger if it was as busy as this day of the week usually is.
     pub(crate) fn weights(&self, day: i64) -> Vec<DayWeight> {
         let is_weekend = |day: i64| matches!(day.rem_euclid(7), 2 | 3);
         let past = self.days.iter().filter(|(past, ..)| *past < day);
@@ -141,7 +141,7 @@ impl<'a> Season<'a> {
                 (past, fade(day - past) * share * likeness * name)
             })
             .collect();
-        // A day of the week like none before is told by all of them a little.
+        // When no past day is like this one, all of them count a little.
         if weights.iter().map(|(_, weight)| weight).sum::<f64>() < 0.3 {
             weights.iter_mut().for_each(|(_, weight)| *weight += 0.05);
         }
@@ -168,7 +168,7 @@ impl<'a> Season<'a> {
             here += weight * requests;
             here_known += weight * known;
         }
-        // A little of a request in five minutes: never quite zero, never quite sure.
+        // As if 0.02 requests had been seen in five more minutes, so that the rate is never zero.
         let guess = (wide + 0.02) / (wide_known + 5.0);
         let level = (around + guess_worth) / (around_known + guess_worth / guess);
         let expected_here = level * here_known * minute_shape;
@@ -180,8 +180,8 @@ impl<'a> Season<'a> {
         }
     }
 
-    /// How many requests it takes to move a minute half-way, where so many were seen and so many expected: far fewer
-    /// where chance cannot explain them. One new meeting a week stands out of the smoothest demand.
+    /// How many requests it takes to move a minute half-way, when `here` were seen and `expected` expected. It takes far
+    /// fewer when chance cannot explain the difference: a new weekly meeting stands out even of smooth demand.
     fn proof_against(&self, here: f64, expected: f64) -> f64 {
         let variance = (expected * (1.0 + expected / self.proof)).max(0.1);
         let surprise = (here - expected).powi(2) / variance / (SURPRISE * SURPRISE);
@@ -228,7 +228,7 @@ fn inverse_variance(pairs: impl Iterator<Item = (f64, f64, f64)>, prior: (f64, f
     1.0 / ((excess + prior.0 * prior.1) / (weight + prior.1)).clamp(range.0, range.1)
 }
 
-/// All days on top of each other: requests and known minutes by minute of the day.
+/// The sum of all days: requests and known minutes by minute of the day.
 struct DayProfile {
     requests: Vec<f64>,
     known: Vec<f64>,
@@ -249,7 +249,7 @@ impl DayProfile {
         profile
     }
 
-    /// The shape of an hour: all hours on top of each other, drawn towards flat by as much as chance alone explains.
+    /// The shape of an hour: the sum of all hours, drawn towards flat as far as chance alone explains it.
     fn shape(&self) -> [f64; 60] {
         let (mut requests, mut known) = ([0.0; 60], [0.0; 60]);
         for minute in 0..self.requests.len() {
@@ -282,7 +282,7 @@ impl DayProfile {
             let sum = |before: &[f64], from: usize, until: usize| before[until] - before[from];
             let here = sum(&requests_before, at, at + BLOCK_MINUTES);
             let here_shape = sum(&shape_before, at, at + BLOCK_MINUTES);
-            // The block itself is left out of what it is compared with.
+            // The hour around the block does not contain the block itself.
             let (from, until) = (at - reach, at + BLOCK_MINUTES + reach);
             let around = sum(&requests_before, from, until) - here;
             let around_shape = sum(&shape_before, from, until) - here_shape;

@@ -1,4 +1,4 @@
-//! What a forecast is made from, and what it comes to.
+//! The input of a forecast, and its result.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +33,8 @@ pub struct Minute {
 }
 
 impl Minute {
-    /// Refused for want of a Jibri. A recording that fails while Jibris wait has failed for another reason, and more
-    /// Jibris would not help it.
+    /// Recordings that were refused since no Jibri was available. A recording that fails while Jibris wait fails for another
+    /// reason, and more Jibris would not help it.
     pub(crate) fn refused_for_want(&self) -> f64 {
         match (self.refused, self.available) {
             (Some(refused), Some(available)) if available <= 1.0 => f64::from(refused),
@@ -80,7 +80,7 @@ pub struct Forecast {
     pub expected_refusals: Vec<f64>,
     /// What to hand to the next forecast.
     pub state: State,
-    /// Which part of the target of now comes from what: sentences.
+    /// Sentences that say where each part of the present target comes from.
     pub reasons: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ impl Ratio {
     }
 }
 
-/// How many prices the refusals are tabled for.
+/// How many prices the table of refusals has.
 pub(crate) const PRICES: usize = 24;
 
 /// What one forecast hands to the next.

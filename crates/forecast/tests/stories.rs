@@ -1,4 +1,4 @@
-//! Forecasts told as stories: a demand is made up minute by minute, and looked at through the targets.
+//! Forecasts told as stories: each test makes up a demand minute by minute, and looks at the targets.
 
 use forecast::*;
 
@@ -100,7 +100,7 @@ fn less_than_a_day_of_history_is_no_forecast_and_a_gap_is_not_a_quiet_time() {
 
     let whole = history(now, 14, stand_up);
     let mut gaps = whole.clone();
-    // Every second day nobody could read Jicofo from eight to ten.
+    // Every second day no Jicofo could be read from eight to ten.
     for (index, minute) in gaps.iter_mut().enumerate() {
         let moment = now - i64::try_from(whole.len() - index).unwrap() * 60;
         if moment.div_euclid(DAY) % 2 == 0 && (8..10).contains(&(moment.rem_euclid(DAY) / 3600)) {
@@ -170,7 +170,7 @@ fn a_minute_that_is_not_known_yet_is_learnt_from_later() {
 }
 
 #[test]
-fn a_state_that_nobody_can_have_written_is_not_usable() {
+fn a_state_that_no_forecast_can_have_written_is_not_usable() {
     let state = |change: fn(&mut State)| {
         let mut state = State::default();
         change(&mut state);
@@ -198,7 +198,7 @@ fn the_reasons_name_every_part_of_the_target() {
 }
 
 #[test]
-fn what_is_not_known_is_not_quiet_and_who_was_refused_has_asked() {
+fn an_unknown_minute_is_not_quiet_and_a_refused_request_is_demand() {
     let now = MONDAY + 14 * DAY + 8 * 3600 + 45 * 60;
     let whole = history(now, 14, |_| 0.25);
     let expected = |minutes: &[Minute]| -> f64 {

@@ -1,4 +1,4 @@
-//! The recordings bucket: as much of S3 as an upload needs that may not read.
+//! The recordings bucket: as much of S3 as an upload needs by a role that may not read objects.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
@@ -16,11 +16,11 @@ use axum::routing::{get, put};
 use md5::{Digest, Md5};
 use world::AwsError;
 
-use crate::arn;
 use crate::call_log::{ApiCall, Resource};
 use crate::server::caller;
 use crate::state::State;
 use crate::wire::{Parameters, Xml};
+use world::arn;
 
 /// The bucket's name, and that of the directory in which its objects lie.
 pub(crate) const BUCKET: &str = "recordings";
@@ -59,7 +59,7 @@ fn store(state: &State, instance: &str, key: &str, body: &[u8]) -> Result<(), Aw
     if key.ends_with(".mp4") && !path.exists() {
         let session = Path::new(key).parent().and_then(Path::file_name).and_then(|name| name.to_str());
         let session = session.ok_or_else(|| error(400, "InvalidURI", "a recording lies in a folder"))?;
-        // One that a client does not repeat by itself, so that a failure is one of the world's.
+        // An error that the client does not retry by itself, so that the world alone decides how often an upload fails.
         state
             .world(|world| world.upload(instance, session))
             .map_err(|refused| error(403, "AccessDenied", &refused.to_string()))?;

@@ -1,4 +1,4 @@
-//! Every AWS call, as an IAM policy would be asked about it: least privilege is proven from this log.
+//! Every AWS call, with what an IAM policy would be asked about it. tests/permissions holds the roles against this log.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,14 +10,14 @@ use anyhow::Context;
 use serde::Serialize;
 use world::{Milliseconds, World};
 
-use crate::arn;
+use world::arn;
 
 /// One call of an AWS action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApiCall {
     /// When, in the world's time.
     pub at: Milliseconds,
-    /// Who called: the access key id of the signature, which is the function's name.
+    /// The caller: the access key id of the signature, which is the function's name.
     pub function: String,
     /// The action, such as `autoscaling:SetDesiredCapacity`.
     pub action: String,
@@ -39,7 +39,7 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// What an action is about that knows no resources.
+    /// The resource of an action that knows no resources.
     pub(crate) fn any() -> Resource {
         Resource::named("*".to_owned())
     }
@@ -74,7 +74,7 @@ impl CallLog {
     pub(crate) fn note(&self, call: ApiCall) {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(line) = serde_json::to_string(&call) {
-            // The log in memory is the one that is asked; a full disk shall not fail a call.
+            // Tests read the log in memory. A full disk must not fail a call.
             let _ = writeln!(written.file, "{line}");
         }
         written.calls.push(call);

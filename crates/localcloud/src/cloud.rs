@@ -1,7 +1,7 @@
 //! The local cloud as a whole: starts everything, tells what goes on, and stops everything.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use world::{Scripts, Snapshot, Summary, World};
 
-use crate::arn::REGION;
+use crate::addresses::Addresses;
 use crate::bucket;
 use crate::call_log::{ApiCall, CallLog};
 use crate::clock::WorldClock;
@@ -24,9 +24,10 @@ use crate::lambda::{Invocation, Lambda};
 use crate::metrics::{MetricKey, MetricStore};
 use crate::peer;
 use crate::scripts::ScriptHost;
-use crate::server::AwsServer;
+use crate::server;
 use crate::stack::Stack;
 use crate::state::State;
+use world::arn::REGION;
 
 /// How long stopping may take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,17 +44,6 @@ pub struct LocalCloud {
     /// A metric of the group's, but for its name.
     group_metric: MetricKey,
     runtime: Option<Runtime>,
-}
-
-/// Where the local cloud listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// All of AWS's services.
-    pub aws: SocketAddr,
-    /// Jicofo.
-    pub jicofo: SocketAddr,
-    /// The recordings bucket.
-    pub bucket: SocketAddr,
 }
 
 struct Listeners {
@@ -130,12 +120,12 @@ impl LocalCloud {
         self.lambda.invocations()
     }
 
-    /// Stops everything, and returns when nothing is left running. The world stands still then, and can still be asked.
+    /// Stops everything, and returns when nothing runs any more. The world then stands still, and can still be read.
     pub async fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             self.state.stop();
             self.lambda.kill_idle().await;
-            // It blocks, which a task must not.
+            // Stopping blocks, which a task must not do.
             let _ = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(STOP_TIMEOUT)).await;
         }
     }
@@ -199,7 +189,7 @@ async fn start_parts(mut config: CloudConfig) -> anyhow::Result<Parts> {
     Ok((state, lambda, addresses, variables))
 }
 
-/// The same seed gives the same instance ids: what another run has uploaded would pass for this one's.
+/// The same seed gives the same instance ids, so that an upload of an earlier run would pass for one of this run.
 fn forget_the_last_run(output_directory: &Path) -> anyhow::Result<()> {
     for name in ["instances", "recordings"] {
         let directory = output_directory.join(name);
@@ -214,7 +204,7 @@ fn forget_the_last_run(output_directory: &Path) -> anyhow::Result<()> {
 }
 
 fn serve(listeners: Listeners, state: &Arc<State>, lambda: &Arc<Lambda>) {
-    let aws = AwsServer::new(state.clone(), lambda.clone()).router();
+    let aws = server::router(state.clone(), lambda.clone());
     let bucket = bucket::router(state.clone());
     tokio::spawn(async move { axum::serve(listeners.aws, aws).await });
     tokio::spawn(async move { axum::serve(listeners.bucket, bucket).await });
@@ -249,7 +239,7 @@ fn published_before(config: &CloudConfig) -> MetricStore {
     metrics
 }
 
-/// What every function is told. The given settings come last, and win.
+/// The environment of every function. The given settings come last, and so override the rest.
 fn shared_variables(config: &CloudConfig, addresses: Addresses, clock: WorldClock) -> Vec<(String, String)> {
     let mut variables = vec![
         ("AWS_ENDPOINT_URL".to_owned(), format!("http://{}", addresses.aws)),

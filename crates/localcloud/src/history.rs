@@ -1,4 +1,4 @@
-//! What a pool would have published in a past that is made up: what a forecast learns from.
+//! The metrics that a pool would have published in a made-up past: a forecast learns from them.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use world::demand::Request;
 const MINUTE: Milliseconds = 60_000;
 /// The sampling interval of `availability`.
 const SLOT: Milliseconds = 10_000;
-/// How long a Jibri that was taken was missed: until another had been launched.
+/// How long one Jibri less waited after a recording had begun: until another had been launched.
 const LAUNCH: Milliseconds = 3 * MINUTE;
 
 /// Values by metric, each with its moment in milliseconds since the Unix epoch.
 pub type History = BTreeMap<String, Vec<(Milliseconds, f64)>>;
 
-/// The metrics from `start`, a whole minute, up to `end` of a pool that was asked for these recordings, of which `waiting` Jibris always
-/// were wanted to wait, and which refused nobody.
+/// The metrics from `start`, a whole minute, up to `end`. They are those of a pool that was asked for these recordings,
+/// always wanted `waiting` Jibris to wait, and refused no request.
 pub fn published(requests: &[Request], start: Milliseconds, end: Milliseconds, waiting: u32) -> History {
     let series = |step: Milliseconds, value: f64| -> Vec<(Milliseconds, f64)> {
         std::iter::successors(Some(start), |at| Some(at + step))
@@ -39,7 +39,7 @@ pub fn published(requests: &[Request], start: Milliseconds, end: Milliseconds, w
             available[minute].1 = (available[minute].1 - 1.0).max(0.0);
         }
     }
-    // In this world there are no other meetings than those that are recorded.
+    // In this world every meeting is recorded.
     BTreeMap::from([
         ("RecordingStarts".to_owned(), starts),
         ("Conferences".to_owned(), busy.clone()),

@@ -1,4 +1,4 @@
-//! The host of the world: moves it along with real time, and carries out what it asks for.
+//! The host of the world: moves the world along with real time, and does what the world asks for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Host {
             if let Some(scripts) = &self.scripts {
                 scripts.follow_world();
             }
-            // A port that cannot be had is tried again at the next tick.
+            // A port that cannot be opened is tried again at the next tick.
             let _ = self.jibris.reconcile(&running).await;
             self.events.send_due(&lifecycle_events);
             let Some(scripts) = &self.scripts else {

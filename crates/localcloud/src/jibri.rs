@@ -70,7 +70,7 @@ impl JibriPorts {
             }
         }
         if let Some(members) = members {
-            // Who has left the group is not asked any more.
+            // A Jibri that has left the group is asked no more, and needs no ports.
             instances.retain(|id, _| running.contains(id) || members.iter().any(|member| member.id == *id));
         }
         Ok(())
@@ -102,7 +102,8 @@ fn ports_of<'a>(
     instances.get_mut(instance).context("the ports were just reserved")
 }
 
-/// A port that refuses and is nobody else's while it is closed: a Jibri that has exited must never seem to answer.
+/// A port that refuses while it is closed, and that no other program can take meanwhile: a Jibri that has exited must
+/// never seem to answer.
 struct Port {
     address: SocketAddr,
     standing: Standing,
@@ -112,7 +113,7 @@ enum Standing {
     /// Bound, and not listening: the port refuses.
     Closed(TcpSocket),
     Open(JoinHandle<()>),
-    /// Neither: a call of the operating system has failed.
+    /// Neither open nor bound: a call of the operating system has failed.
     Lost,
 }
 
@@ -186,7 +187,7 @@ impl Peer for Jibri {
             }
             (Interface::Internal, "POST", SHUTDOWN_PATH) => {
                 let accepted = self.state.world(|world| world.jibri_graceful_shutdown(&self.instance));
-                // Jibri exits while it answers; whether the answer arrives is a matter of luck.
+                // Jibri exits while it answers, so that the answer may or may not arrive.
                 let arrives = self.shutdowns.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
                 match accepted && arrives {
                     true => Reply::Answer(200, String::new()),
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unhealthy_jibri_says_who_is_to_blame() {
+    fn an_unhealthy_jibri_names_the_part_that_fails() {
         let health = health_json(JibriHealthView { busy_status: "IDLE", health_status: "UNHEALTHY" });
         assert_eq!(health["status"]["busyStatus"], "IDLE");
         let details = &health["status"]["health"]["details"];

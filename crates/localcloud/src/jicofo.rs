@@ -29,7 +29,7 @@ fn reply_to(answer: &JicofoAnswer, method: &str, path: &str) -> Reply {
     let (view, with_detector) = match answer {
         JicofoAnswer::Answers(view) => (view, true),
         JicofoAnswer::WithoutDetector(view) => (view, false),
-        // A closed port cannot be told from one that resets at once, as far as decisions go.
+        // A connection that is reset at once stands for a closed port: the functions decide alike on both.
         JicofoAnswer::Refuses => return Reply::Reset,
         JicofoAnswer::Hangs => return Reply::Nothing,
         JicofoAnswer::Fails => return Reply::Answer(500, String::new()),

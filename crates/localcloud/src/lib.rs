@@ -1,9 +1,9 @@
-//! The simulator's world in real time, behind real HTTP on loopback: AWS's wire protocols, Jicofo's and Jibri's REST
+//! The simulated world in real time, behind real HTTP on loopback: AWS's wire protocols, Jicofo's and Jibri's REST
 //! interfaces, and the Lambda runtime interface. The functions' real binaries run against it unchanged.
 //!
-//! What the world does is decided in the simulator alone; here it is only given a clock and ports.
+//! What the world does is decided in the crate `world` alone; here it is only given a clock and ports.
 
-mod arn;
+mod addresses;
 mod bucket;
 mod call_log;
 mod clock;
@@ -13,6 +13,7 @@ pub mod demo;
 mod eventbridge;
 mod history;
 mod host;
+mod invoke_api;
 mod jibri;
 mod jicofo;
 mod lambda;
@@ -26,10 +27,11 @@ mod state;
 mod throttle;
 mod wire;
 
-pub use arn::{ACCOUNT, REGION};
+pub use addresses::Addresses;
 pub use call_log::{ApiCall, Resource};
 pub use clock::WorldClock;
-pub use cloud::{Addresses, LocalCloud};
-pub use config::{CloudConfig, EventFaults, FunctionConfig, Ports};
+pub use cloud::LocalCloud;
+pub use config::{CloudConfig, EventFaults, FunctionConfig, ListenPorts};
 pub use history::{History, published};
 pub use lambda::{Invocation, Outcome};
+pub use world::arn::{ACCOUNT, REGION};

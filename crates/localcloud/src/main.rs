@@ -1,4 +1,4 @@
-//! Serves a small standing world: something to point the functions at while one works on them.
+//! Serves a small world that goes on until it is stopped, to run functions against during development.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use localcloud::demo::{self, Demo};
-use localcloud::{CloudConfig, LocalCloud, Ports, published};
+use localcloud::{CloudConfig, ListenPorts, LocalCloud, published};
 use world::demand::Request;
 use world::rng::Rng;
 use world::{Milliseconds, WorldConfig};
@@ -114,7 +114,7 @@ async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     config.settings.insert("FORECAST_PARAMETER".into(), "/jibri/forecast".into());
     config.template = Some(arguments.template);
     config.speed = arguments.speed;
-    config.ports = Ports { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
+    config.ports = ListenPorts { aws: arguments.port, jicofo: arguments.jicofo_port, bucket: 0 };
     let mut cloud = LocalCloud::start(config).await?;
     let variables = describe_variables(&cloud);
     let path = output.join("environment");

@@ -22,7 +22,7 @@ pub struct Run {
     pub incidents: Vec<Incident>,
     /// When a recording was asked for and no Jibri was available.
     pub refusals: Vec<Moment>,
-    /// Every instance that was told to leave.
+    /// The drain of every instance that was terminated.
     pub drains: Vec<DrainBar>,
     /// The run in numbers. The page has words for the simulator's summary, and shows any other key as it is.
     pub summary: BTreeMap<String, Value>,
@@ -69,14 +69,14 @@ pub struct Moment {
     pub at_ms: i64,
 }
 
-/// One drain, from being told to leave to being let go.
+/// One drain, from the termination of the instance to the completion of its hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DrainBar {
     /// The instance's id.
     pub instance: String,
-    /// When it was told to leave.
+    /// When the instance was terminated.
     pub began_ms: i64,
-    /// When it was let go; `None` when it still drained at the end of the run.
+    /// When its hook was completed; `None` when it still drained at the end of the run.
     pub ended_ms: Option<i64>,
     /// Until when its last recording and upload took; `None` when it was idle.
     pub busy_until_ms: Option<i64>,
@@ -88,7 +88,7 @@ pub fn render(run: &Run) -> String {
     TEMPLATE
         .replace("@STYLE@", STYLE)
         .replace("@SCRIPT@", SCRIPT)
-        // Last: whatever the run says is not looked through for placeholders.
+        // Replaced last, so that placeholders in the texts of the run are left alone.
         .replacen("@RUN@", &escape_for_script(&run), 1)
 }
 

@@ -37,7 +37,7 @@ pub(crate) async fn serve(listener: TcpListener, peer: impl Peer + Clone) {
         };
         let peer = peer.clone();
         tokio::spawn(async move {
-            // A client that went away is its own affair.
+            // It is no error when a client goes away.
             let _ = exchange(connection, &peer).await;
         });
     }

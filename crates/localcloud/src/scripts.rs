@@ -11,20 +11,20 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use world::ScriptRun;
 
-use crate::arn::REGION;
+use crate::addresses::Addresses;
 use crate::bucket::BUCKET;
-use crate::cloud::Addresses;
 use crate::jibri::JibriPorts;
 use crate::state::State;
+use world::arn::REGION;
 
-/// Scripts that run at the same time: instances are many, the machine is one.
+/// How many scripts run at the same time: all instances share one machine.
 const CONCURRENT_SCRIPTS: usize = 4;
 /// How long a script may really take; the document's own time-out is the world's.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long all uploads of a script together may be tried, and one of them: less than the script may take.
+/// How long all uploads of a script together may take, and how long one of them: less than the script may take.
 const FINALIZE_SECONDS: &str = "50";
 const FINALIZE_LIMIT_SECONDS: &str = "40";
-/// Longer than the limit: an upload that the world has fail is not tried again before the next drain.
+/// Longer than the limit, so that an upload that the world lets fail is not tried again before the next drain.
 const FINALIZE_BACKOFF_MILLISECONDS: &str = "100000";
 /// Where `make` installs rclone.
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/tools/instance/bin");
@@ -76,7 +76,7 @@ impl ScriptHost {
         })
     }
 
-    /// Runs a script, and tells the world what it said.
+    /// Runs a script, and gives its output to the world.
     pub(crate) async fn run(&self, run: &ScriptRun) {
         let Ok(_slot) = self.slots.acquire().await else {
             return;
@@ -85,7 +85,7 @@ impl ScriptHost {
             Ok(()) => self.execute(run).await,
             Err(error) => Err(error.into()),
         };
-        // What it did to the disk counts before what it says.
+        // The world must know what the script did to the disk before it gets the output.
         self.follow_world();
         let mut busy_instances = self.lock();
         if let Some(index) = busy_instances.iter().position(|instance| *instance == run.instance) {
@@ -100,7 +100,7 @@ impl ScriptHost {
     /// marker forbids that Jibri starts.
     pub(crate) fn follow_world(&self) {
         for instance in self.lock().iter() {
-            // What cannot be laid out is laid out at the next tick.
+            // When this fails, it is tried again at the next tick.
             let _ = self.lay_out(instance);
             if self.disk(instance).state.join(DRAINING_MARKER).exists() {
                 self.state.world(|world| world.forbid_start(instance));
@@ -108,7 +108,7 @@ impl ScriptHost {
         }
     }
 
-    /// From now on the instance's disk follows the world. Nobody else lays it out meanwhile.
+    /// From now on the instance's disk follows the world. No other thread lays it out meanwhile.
     fn begin(&self, instance: &str) -> std::io::Result<()> {
         let mut busy_instances = self.lock();
         busy_instances.push(instance.to_owned());
@@ -132,7 +132,7 @@ impl ScriptHost {
             .env("JIBRI_FAILED_DIRECTORY", &disk.failed)
             .env("JIBRI_STATE_DIRECTORY", &disk.state)
             .env("JIBRI_FINALIZE_COMMAND", &self.finalize_command)
-            // The world's Jibris are no processes: their ports are all there is of them.
+            // The world's Jibris are no processes: they have only ports.
             .env("JIBRI_STOP_COMMAND", "true")
             .env("JIBRI_PROCESS_MARK", format!("jibri.jar of {}", run.instance))
             .env("JIBRI_FINALIZE_SECONDS", FINALIZE_SECONDS)
@@ -146,7 +146,7 @@ impl ScriptHost {
             .env("CLOUDWATCH_ENDPOINT_URL", format!("http://{}", self.addresses.aws))
             .env("AUTO_SCALING_GROUP", self.state.world(|world| world.config().group_name.clone()))
             .env("AWS_REGION", REGION)
-            // Its own id: who uploads is known by the key.
+            // The instance's id, so that the call log knows which instance uploads.
             .env("AWS_ACCESS_KEY_ID", &run.instance)
             .env("AWS_SECRET_ACCESS_KEY", "local")
             .stdin(Stdio::null())
@@ -174,7 +174,7 @@ impl ScriptHost {
         let disk = self.disk(instance);
         std::fs::create_dir_all(&disk.state)?;
         let sessions = self.state.world(|world| world.recordings_on_disk(instance));
-        // Where an upload that failed has moved it.
+        // An upload that failed has moved the folder there.
         let sessions: Vec<String> =
             sessions.into_iter().filter(|session| !disk.failed.join(session).is_dir()).collect();
         lay_out_recordings(&disk.recordings, &sessions)
@@ -198,8 +198,8 @@ fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
-/// Makes a folder of each session that has none, with a recording and its metadata, all at once. None is removed:
-/// that is for the finalize command to do.
+/// Makes a folder for each session that has none, with a recording and its metadata, all at once. Only the finalize
+/// command removes a folder.
 fn lay_out_recordings(directory: &Path, sessions: &[String]) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
     for session in sessions {

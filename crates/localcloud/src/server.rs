@@ -1,4 +1,4 @@
-//! The one listener of AWS: tells the services apart, and speaks to each caller in its service's protocol.
+//! The one listener of AWS: tells the services apart, and answers each in its own protocol.
 
 use std::fmt::Display;
 use std::sync::{Arc, PoisonError};
@@ -8,11 +8,11 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use world::AwsError;
 
 use crate::call_log::ApiCall;
-use crate::lambda::{self, Lambda};
+use crate::invoke_api;
+use crate::lambda::Lambda;
 use crate::state::State;
 use crate::throttle::TokenBucket;
 use crate::wire::protocol::{Protocol, ec2_answer, fault, query_answer, to_cbor};
@@ -21,26 +21,20 @@ use crate::wire::{self, Operation, Parameters, Xml, refused};
 /// The largest request: CloudWatch's limit is 1 MB.
 const BODY_LIMIT_BYTES: usize = 1_048_576;
 
-/// What the listener needs.
-pub(crate) struct AwsServer {
-    pub(crate) state: Arc<State>,
-    pub(crate) lambda: Arc<Lambda>,
+/// What the services that are told apart by their requests need.
+struct AwsServer {
+    state: Arc<State>,
     buckets: [TokenBucket; 4],
 }
 
-impl AwsServer {
-    pub(crate) fn new(state: Arc<State>, lambda: Arc<Lambda>) -> AwsServer {
-        AwsServer { state, lambda, buckets: std::array::from_fn(|_| TokenBucket::full()) }
-    }
-
-    /// The routes of all services.
-    pub(crate) fn router(self) -> Router {
-        Router::new()
-            .route("/2015-03-31/functions/{name}/invocations", post(lambda::invoke_api::invoke))
-            .fallback(answer)
-            .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-            .with_state(Arc::new(self))
-    }
+/// The routes of all services.
+pub(crate) fn router(state: Arc<State>, lambda: Arc<Lambda>) -> Router {
+    let server = AwsServer { state: state.clone(), buckets: std::array::from_fn(|_| TokenBucket::full()) };
+    Router::new()
+        .fallback(answer)
+        .with_state(Arc::new(server))
+        .merge(invoke_api::router(state, lambda))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
 }
 
 /// A caller without credentials.
@@ -194,7 +188,7 @@ fn not_understood(error: impl Display) -> AwsError {
     refused("SerializationException", error.to_string())
 }
 
-/// The code by which each service tells that it is called too often.
+/// The code with which each service says that it is called too often.
 fn throttled(service: Service) -> AwsError {
     let (code, http_status) = match service {
         Service::AutoScaling | Service::CloudWatch => ("Throttling", 400),

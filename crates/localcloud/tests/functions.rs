@@ -185,7 +185,7 @@ async fn an_event_may_come_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_termination_invokes_who_listens_to_lifecycle_events() {
+async fn a_termination_invokes_the_functions_that_listen_to_lifecycle_events() {
     let directory = Directory::new();
     let mut config = config_with_fake_function(&directory, 20.0);
     config.functions[0].on_lifecycle_events = true;
@@ -223,9 +223,9 @@ async fn nothing_is_left_running_after_a_stop() {
 async fn a_missing_binary_is_told_at_the_start() {
     let directory = Directory::new();
     let mut config = config_with_fake_function(&directory, 1.0);
-    config.functions.push(FunctionConfig { name: "nobody".into(), ..config.functions[0].clone() });
+    config.functions.push(FunctionConfig { name: "missing".into(), ..config.functions[0].clone() });
 
     let error = LocalCloud::start(config).await.err().expect("an error");
 
-    assert!(error.to_string().contains("nobody"), "{error:#}");
+    assert!(error.to_string().contains("missing"), "{error:#}");
 }

@@ -48,8 +48,8 @@ async fn auto_scaling_answers_in_the_query_protocols_envelope() {
     assert!(text.contains(&format!("<InstanceId>{instance}</InstanceId>")));
     assert!(text.contains("<ResponseMetadata><RequestId>"));
 
-    let nobody = query(&cloud, &format!("{GROUPS}&AutoScalingGroupNames.member.1=no%2Bbody"));
-    assert!(nobody.text().contains("<AutoScalingGroups></AutoScalingGroups>"));
+    let none = query(&cloud, &format!("{GROUPS}&AutoScalingGroupNames.member.1=no%2Bbody"));
+    assert!(none.text().contains("<AutoScalingGroups></AutoScalingGroups>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

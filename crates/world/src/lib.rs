@@ -1,12 +1,18 @@
 //! The world: an Auto Scaling group, its EC2 instances and their Jibris, Jicofo, SSM, CloudWatch alarms, and people
 //! who ask for recordings. Deterministic: the same configuration and the same calls give the same log.
+//!
+//! - [`World`]: all of it in virtual time; `simulator` calls it directly, `localcloud` puts it behind HTTP
+//! - [`demand`]: when recordings are asked for, from a trace or made up
+//! - [`rng`]: chance, from a seed
 
 mod alarms;
 mod api;
+pub mod arn;
 mod audit;
 mod config;
 pub mod demand;
 mod ec2;
+pub mod events;
 mod group;
 mod hooks;
 mod incidents;
@@ -59,7 +65,7 @@ pub struct World {
     lifecycle_events: VecDeque<LifecycleEvent>,
     pending_incidents: incidents::PendingIncidents,
     log: Vec<LogEntry>,
-    tally: summary::Tally,
+    tally: summary::WorldTally,
     stale: stale::Stale,
     audit: audit::Audit,
 }
@@ -113,7 +119,7 @@ impl World {
             lifecycle_events: VecDeque::new(),
             pending_incidents: incidents::PendingIncidents::default(),
             log: Vec::new(),
-            tally: summary::Tally::default(),
+            tally: summary::WorldTally::default(),
             stale: stale::Stale::default(),
             audit: audit::Audit::default(),
             config,

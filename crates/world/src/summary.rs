@@ -10,7 +10,7 @@ use super::{
 };
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct WorldTally {
     pub(super) requests: u64,
     pub(super) refused: u64,
     pub(super) cut: u64,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    super::{Comparison, Entry, Question, policies::Contender, tune::Figures},
+    super::{Comparison, Entry, Question, figures::Figures, policies::Contender},
     percent,
     scale::{Scale, spread},
     thousands,

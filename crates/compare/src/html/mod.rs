@@ -6,7 +6,7 @@ mod scale;
 
 use std::fmt::Write;
 
-use super::{Comparison, Entry, Question, WARM_UP_SECONDS, outcome::Outcome, policies::Contender, tune::TOLERANCE};
+use super::{Comparison, Entry, Question, WARM_UP_SECONDS, figures::TOLERANCE, outcome::Outcome, policies::Contender};
 
 /// The page.
 pub fn page(question: &Question, comparison: &Comparison) -> String {

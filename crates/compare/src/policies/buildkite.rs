@@ -1,4 +1,4 @@
-use super::{IDLE_MINUTES, Policy, Pool, is_minute};
+use super::{IDLE_MINUTES, Pool, PoolPolicy, is_minute};
 
 /// Buildkite's agent scaler, as its Elastic CI Stack runs it; a recording is a job, a Jibri an agent.
 ///
@@ -22,7 +22,7 @@ impl Buildkite {
     }
 }
 
-impl Policy for Buildkite {
+impl PoolPolicy for Buildkite {
     fn tick(&mut self, pool: &mut Pool) {
         let desired = (pool.busy() + self.buffer.min(pool.busy())).max(self.buffer);
         if is_minute(pool) {

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::{Policy, Pool, is_minute};
+use super::{Pool, PoolPolicy, is_minute};
 
 /// `scaleUpPeriodsCount` of the published example groups.
 const UP_PERIODS: usize = 2;
@@ -63,7 +63,7 @@ impl JitsiAutoscaler {
     }
 }
 
-impl Policy for JitsiAutoscaler {
+impl PoolPolicy for JitsiAutoscaler {
     fn tick(&mut self, pool: &mut Pool) {
         self.note(pool);
         if !is_minute(pool) || pool.launching() > 0 || pool.now() < self.waits_until {

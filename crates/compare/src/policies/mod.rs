@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{
     bound,
     forecast::Forecast,
-    pool::{Event, Policy, Pool, Scenario, Tally},
+    pool::{Event, Pool, PoolPolicy, PoolTally, Scenario},
 };
 pub use buildkite::Buildkite;
 pub use jitsi_autoscaler::JitsiAutoscaler;
@@ -131,7 +131,7 @@ impl Contender {
     }
 
     /// Runs it through the demand; with the log of everything that happened, if wanted.
-    pub fn run(self, parameter: Parameter, scenario: &Scenario, logged: bool) -> (Tally, Vec<Event>) {
+    pub fn run(self, parameter: Parameter, scenario: &Scenario, logged: bool) -> (PoolTally, Vec<Event>) {
         let (count, rate) = match parameter {
             Parameter::Count(count) => (count as usize, 0.0),
             Parameter::Rate(rate) => (0, rate),

@@ -1,4 +1,4 @@
-use super::{Policy, Pool, is_minute, let_idle_go};
+use super::{Pool, PoolPolicy, is_minute, let_idle_go};
 
 /// What this project began as: an alarm on few available Jibris, evaluated every 60 s, starts a simple scaling policy
 /// that adds one instance and then waits until it is in service.
@@ -18,7 +18,7 @@ impl Seed {
     }
 }
 
-impl Policy for Seed {
+impl PoolPolicy for Seed {
     fn tick(&mut self, pool: &mut Pool) {
         let_idle_go(pool, self.threshold);
         if is_minute(pool) && pool.available() < self.threshold && pool.now() >= self.waits_until {

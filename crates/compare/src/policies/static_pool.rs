@@ -1,4 +1,4 @@
-use super::{Policy, Pool};
+use super::{Pool, PoolPolicy};
 
 /// A constant number of instances.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ impl StaticPool {
     }
 }
 
-impl Policy for StaticPool {
+impl PoolPolicy for StaticPool {
     fn tick(&mut self, pool: &mut Pool) {
         pool.launch(self.size.saturating_sub(pool.size()));
     }

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::{Policy, Pool, is_minute};
+use super::{Pool, PoolPolicy, is_minute};
 
 /// The utilization to keep, in percent.
 const TARGET_PERCENT: usize = 50;
@@ -42,7 +42,7 @@ impl TargetTracking {
     }
 }
 
-impl Policy for TargetTracking {
+impl PoolPolicy for TargetTracking {
     fn tick(&mut self, pool: &mut Pool) {
         if !is_minute(pool) {
             return;

@@ -1,4 +1,4 @@
-use super::{Policy, Pool, let_idle_go};
+use super::{Pool, PoolPolicy, let_idle_go};
 
 /// A threshold of available Jibris, whose whole gap is closed at every sample; launches under way count.
 ///
@@ -15,7 +15,7 @@ impl Threshold {
     }
 }
 
-impl Policy for Threshold {
+impl PoolPolicy for Threshold {
     fn tick(&mut self, pool: &mut Pool) {
         let_idle_go(pool, self.threshold);
         let coming = pool.available() + pool.launching();

@@ -11,7 +11,7 @@ use super::{
     setting::{Group, Origin, Setting},
 };
 use crate::{
-    events::Function::{self, Availability, Drain, Forecast, ScaleIn},
+    Function::{self, Availability, Drain, Forecast, ScaleIn},
     target::LARGEST_TARGET,
 };
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{setting::Setting, values::Readable};
-use crate::{events::Function, text::quote};
+use crate::{Function, text::quote};
 
 /// The environment variables; an empty one is as good as none.
 pub(super) struct Variables<'a>(pub(super) &'a BTreeMap<String, String>);

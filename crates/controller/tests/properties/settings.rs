@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
 use controller::{
-    Settings,
-    events::Function,
+    Function, Settings,
     settings::{Kind, SETTINGS, Setting, setting},
 };
 

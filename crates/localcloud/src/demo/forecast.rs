@@ -1,4 +1,4 @@
-//! Who decides how many Jibris wait: the forecast, or the threshold.
+//! What decides how many Jibris wait: the forecast, or the threshold.
 
 use serde_json::Value;
 use world::Milliseconds;
@@ -37,7 +37,7 @@ fn rules(parameter: &str, at: Milliseconds) -> bool {
     is_valid && forecast["acting"] == true
 }
 
-/// When the forecast first ruled, and between which targets it then moved.
+/// When a forecast was first acted on, and between which targets it then moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reign {
     pub(super) began: Milliseconds,
@@ -46,7 +46,7 @@ pub(super) struct Reign {
     pub(super) most: u32,
 }
 
-/// What comes of all looks; `None` when the forecast never ruled.
+/// The result of all looks; `None` when no forecast was acted on.
 pub(super) fn reign(looks: &[Wanted]) -> Option<Reign> {
     let began = looks.iter().find(|look| look.by_forecast)?.at;
     let ruled = || looks.windows(2).filter(|pair| pair[0].by_forecast);

@@ -114,7 +114,7 @@ fn summarize(cloud: &LocalCloud, end: Milliseconds) -> anyhow::Result<Map<String
     let Value::Object(mut summary) = serde_json::to_value(cloud.summary())? else {
         anyhow::bail!("a summary is an object");
     };
-    // What was under way when the cloud stopped could not end well.
+    // An invocation under way when the cloud stopped could not end well.
     let invocations = cloud.invocations();
     let ended = || invocations.iter().filter(|invocation| invocation.ended_at.is_some_and(|at| at < end));
     let count = |wanted: fn(&Outcome) -> bool| {
@@ -128,8 +128,9 @@ fn summarize(cloud: &LocalCloud, end: Milliseconds) -> anyhow::Result<Map<String
     Ok(summary)
 }
 
-/// Nothing cut, nothing lost, and no function crashed; and something must have happened, or this proves nothing. On a
-/// busy machine an invocation may time out, for a minute is little more than a second here: it costs a tick.
+/// No recording was cut, no file was lost, and no function crashed. Something must have happened too, or the demo proves
+/// nothing. On a busy machine an invocation may time out, since a minute takes little more than a second here; that costs
+/// a tick.
 fn judge(summary: &Map<String, Value>) -> anyhow::Result<Verdict> {
     let figure = |name: &str| summary.get(name).and_then(Value::as_i64).with_context(|| format!("no {name}"));
     let mut broken = Vec::new();

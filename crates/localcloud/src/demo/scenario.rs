@@ -1,4 +1,4 @@
-//! The morning: who records when, and what goes wrong.
+//! The morning: when recordings begin, and what goes wrong.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const QUIET_MINUTES: Milliseconds = 12;
 const HISTORY_DAYS: Milliseconds = 14;
 /// Where the forecast is written.
 pub(super) const FORECAST_PARAMETER: &str = "/jibri/forecast";
-/// Of world time. A minute is little more than a second here, and two weeks are to be read.
+/// In the world's time. A minute takes little more than a second here, and `forecast` has to read two weeks.
 const FORECAST_TIMEOUT_SECONDS: u32 = 240;
 
 /// A morning.
@@ -62,14 +62,14 @@ impl Scenario {
         for function in functions.iter_mut().filter(|function| function.name == "forecast") {
             function.timeout_seconds = FORECAST_TIMEOUT_SECONDS;
         }
-        // Other weeks of the same office.
+        // The weeks before, of the same office.
         let before = START - HISTORY_DAYS * 24 * 60 * MINUTE;
         let history = published(&generate(office, before, START, seed.wrapping_add(1)), before, START, threshold);
         Scenario { world, settings, functions, history, threshold, start: START, end }
     }
 }
 
-/// At shares of the morning, so that a shorter one has them too.
+/// They happen at shares of the morning, so that a shorter morning has them too.
 fn incidents(end: Milliseconds) -> Vec<(Milliseconds, Incident)> {
     let at = |percent: Milliseconds| START + (end - START) * percent / 100;
     let by_hand = at(42);
@@ -81,7 +81,7 @@ fn incidents(end: Milliseconds) -> Vec<(Milliseconds, Incident)> {
     ]
 }
 
-/// The pool grows even when the function's own call fails: the alarm stands on the metric that it publishes.
+/// The pool grows even when the function's own call fails: the alarm watches the metric that the function publishes.
 fn add_scale_out_alarm(world: &mut WorldConfig) {
     let step = |lower: f64, upper, adjustment| Step { lower, upper, adjustment };
     world.policies.push(PolicyConfig::Step {

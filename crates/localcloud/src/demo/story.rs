@@ -158,7 +158,7 @@ fn silence(log: &[LogEntry], samples: &[Sample]) -> Option<Incident> {
     let desired_at =
         |moment| samples.iter().take_while(|sample| sample.at_ms <= moment).last().map_or(0, |sample| sample.desired);
     let detail = format!(
-        "For {} nobody could say what the Jibris do: {} were told to leave, desired capacity went from {} to {}.",
+        "For {} it was not known what the Jibris do: {} were told to leave, desired capacity went from {} to {}.",
         minutes(until - at),
         ended.count(),
         desired_at(at),

@@ -64,9 +64,9 @@ impl Environment {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Kills the process, and sees it gone.
+    /// Kills the process, and waits until it has ended.
     pub(crate) async fn kill(mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.child.kill().await;
     }
 
@@ -90,7 +90,7 @@ impl Environment {
             status = self.child.wait() => Ended::Exited(status.map_or_else(|error| error.to_string(), |status| status.to_string())),
         };
         let ended = match (ended, offered.said.try_recv()) {
-            // It answered, and exited at once.
+            // The process has answered, and exited at once.
             (Ended::Exited(_), Ok(said)) => Ended::Said(said),
             (ended, _) => ended,
         };

@@ -1,7 +1,6 @@
 //! Lambda: runs the functions' real binaries, and keeps a record of every invocation.
 
 mod environment;
-pub(crate) mod invoke_api;
 mod runtime_api;
 
 use std::collections::BTreeMap;
@@ -17,9 +16,9 @@ use world::Milliseconds;
 
 use self::environment::Environment;
 use self::runtime_api::Event;
-use crate::arn;
 use crate::config::FunctionConfig;
 use crate::state::State;
+use world::arn;
 
 /// Execution environments of one function.
 const CONCURRENCY_LIMIT: usize = 3;
@@ -68,11 +67,11 @@ pub(crate) struct Request {
 /// The functions.
 pub(crate) struct Lambda {
     state: Arc<State>,
-    functions: BTreeMap<String, Function>,
+    functions: BTreeMap<String, DeployedFunction>,
     invocations: Mutex<Vec<Invocation>>,
 }
 
-struct Function {
+struct DeployedFunction {
     config: FunctionConfig,
     binary: PathBuf,
     variables: Vec<(String, String)>,
@@ -92,7 +91,7 @@ impl Lambda {
         for config in functions.iter().filter(|_| directory.is_some()) {
             let binary = directory.unwrap_or(Path::new(".")).join(&config.name);
             ensure!(binary.is_file(), "there is no function binary {}", binary.display());
-            let function = Function {
+            let function = DeployedFunction {
                 variables: function_variables(&config.name, variables),
                 config: config.clone(),
                 binary,
@@ -152,13 +151,13 @@ impl Lambda {
         }
     }
 
-    fn function(&self, name: &str) -> anyhow::Result<&Function> {
+    fn function(&self, name: &str) -> anyhow::Result<&DeployedFunction> {
         self.functions.get(name).with_context(|| format!("there is no function {name}"))
     }
 
     async fn run(
         &self,
-        function: &Function,
+        function: &DeployedFunction,
         request: Request,
         _slot: SemaphorePermit<'_>,
     ) -> anyhow::Result<(Outcome, Bytes)> {
@@ -179,7 +178,7 @@ impl Lambda {
         ended
     }
 
-    async fn run_event(&self, function: &Function, event: Event) -> anyhow::Result<(Outcome, Bytes)> {
+    async fn run_event(&self, function: &DeployedFunction, event: Event) -> anyhow::Result<(Outcome, Bytes)> {
         let mut environment = match function.take_idle() {
             Some(environment) => environment,
             None => self.start_environment(function).await?,
@@ -191,7 +190,7 @@ impl Lambda {
         Ok((outcome, payload))
     }
 
-    async fn start_environment(&self, function: &Function) -> anyhow::Result<Environment> {
+    async fn start_environment(&self, function: &DeployedFunction) -> anyhow::Result<Environment> {
         let path = self.state.output_directory.join(format!("{}.log", function.config.name));
         let log = OpenOptions::new().create(true).append(true).open(path)?;
         Environment::start(self.state.clock, &function.binary, &function.variables, log).await
@@ -223,7 +222,7 @@ impl Lambda {
     }
 }
 
-impl Function {
+impl DeployedFunction {
     /// An environment that waits for its next event.
     fn take_idle(&self) -> Option<Environment> {
         let mut idle = self.lock_idle();
@@ -240,7 +239,8 @@ impl Function {
     }
 }
 
-/// What Lambda itself sets, and then everything else. The access key id tells the call log who calls.
+/// What Lambda itself sets, and then everything else. By the access key id the call log knows which
+/// function calls.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn function_variables(name: &str, variables: &[(String, String)]) -> Vec<(String, String)> {

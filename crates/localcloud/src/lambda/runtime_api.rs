@@ -84,12 +84,12 @@ impl RuntimeApi {
         self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the invocation of this id, or whatever is under way for `None`.
+    /// Ends the invocation of this id, or for `None` the one under way.
     fn end(&self, request_id: Option<&str>, said: Said) -> Response {
         let ended = self.lock().take_if(|exchange| request_id.is_none_or(|id| id == exchange.request_id));
         match ended {
             Some(exchange) => {
-                // Whoever waited may have given up: the answer is too late.
+                // Sending fails when the invocation has timed out meanwhile: the answer is too late.
                 let _ = exchange.said.send(said);
                 (StatusCode::ACCEPTED, r#"{"status":"OK"}"#).into_response()
             }

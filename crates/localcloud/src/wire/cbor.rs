@@ -1,4 +1,4 @@
-//! CBOR's values: in their terms all of CloudWatch's protocols are read and answered.
+//! CBOR's values: all of CloudWatch's protocols are translated into them, and answered out of them.
 
 use ciborium::Value;
 use world::Milliseconds;
@@ -76,7 +76,7 @@ pub(crate) fn texts(parameters: &Parameters, names: &[&str]) -> Vec<(Value, Valu
     members.map(|(name, value)| (Value::Text(name.into()), Value::Text(value.into()))).collect()
 }
 
-/// The members of a form that are there, as numbers; what is none stays text.
+/// The members of a form that are there, as numbers; a text that is no number stays text.
 pub(crate) fn numbers(parameters: &Parameters, names: &[&str]) -> Vec<(Value, Value)> {
     let read = |text: Value| match text.as_text().map(str::parse) {
         Some(Ok(number)) => Value::Float(number),

@@ -6,9 +6,9 @@ use world::{AwsError, Ec2InstanceView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
-use crate::arn;
 use crate::call_log::Resource;
 use crate::clock::iso_8601;
+use world::arn;
 
 /// The namespace of its answers.
 pub(crate) const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
@@ -106,7 +106,7 @@ fn matches_filter(instance: &Ec2InstanceView, filter: &Filter, value: &str) -> b
 }
 
 fn write_reservation(xml: &mut Xml, instance: &Ec2InstanceView) {
-    // AWS groups what one call has launched; to readers the grouping is nothing to rely on.
+    // AWS groups the instances that one call has launched. Readers must not rely on the grouping.
     xml.text("reservationId", instance.id.replacen("i-", "r-", 1));
     xml.text("ownerId", arn::ACCOUNT);
     xml.list("instancesSet", "item", [instance], |xml, instance| {

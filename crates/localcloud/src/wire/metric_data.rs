@@ -58,7 +58,7 @@ pub(super) fn from_query(parameters: &Parameters) -> Value {
     Value::Map(input)
 }
 
-/// Every page has every metric: that of which more is to come says `PartialData`.
+/// Every page has every metric. A metric of which more is to come says `PartialData`.
 pub(super) fn get_metric_data(operation: &mut Operation, input: &Value) -> Result<Value, AwsError> {
     operation.on(Resource::any());
     let range = read_range(input)?;
@@ -115,7 +115,7 @@ fn read_range(input: &Value) -> Result<(Milliseconds, Milliseconds), AwsError> {
     Ok((start.div_euclid(MINUTE) * MINUTE, end))
 }
 
-/// Those whose data are to be returned.
+/// The queries with data that are to be returned.
 fn read_queries(input: &Value) -> Result<Vec<Query<'_>>, AwsError> {
     let queries = list_member(input, "MetricDataQueries");
     if queries.is_empty() || queries.len() > QUERIES_LIMIT {

@@ -92,7 +92,7 @@ fn query_error(namespace: &str, error: &AwsError, request_id: &str) -> String {
     format!("<ErrorResponse xmlns=\"{namespace}\">{inside}</ErrorResponse>")
 }
 
-/// Whose fault an error is.
+/// Whether the sender or the receiver caused an error.
 pub(crate) fn fault(error: &AwsError) -> &'static str {
     if error.http_status < 500 { "Sender" } else { "Receiver" }
 }

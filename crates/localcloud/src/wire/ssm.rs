@@ -7,8 +7,8 @@ use world::{AwsError, CommandView, Milliseconds};
 
 use super::page::{Page, page_size};
 use super::{Operation, refused};
-use crate::arn;
 use crate::call_log::Resource;
+use world::arn;
 
 const VALIDATION_EXCEPTION: &str = "ValidationException";
 /// The most and the default of `ListCommandInvocations` on one page.
@@ -18,7 +18,7 @@ const STANDARD_VALUE_BYTES: usize = 4_096;
 /// The default of `TimeoutSeconds`, the time for the delivery.
 const DELIVERY_TIMEOUT_SECONDS: i64 = 3_600;
 
-/// How the structure of an error calls its message: the service's model is of two minds.
+/// The name of the message in the structure of an error: it differs between errors in the service's model.
 pub(crate) fn message_member(code: &str) -> &'static str {
     match code {
         "InvalidInstanceId" | "InvalidDocument" | "InvalidParameters" | "InvalidNextToken" => "Message",
@@ -57,7 +57,7 @@ fn send_command(operation: &mut Operation, input: &Value) -> Result<Value, AwsEr
             )
         })?;
     let parameters = input["Parameters"].as_object();
-    // Only a real document says what it takes.
+    // Only a document of the template says which parameters it takes.
     if let Some(known) = operation.stack.and_then(|stack| stack.document(document)) {
         let mut names = parameters.into_iter().flatten().map(|(name, _)| name);
         if let Some(name) = names.find(|name| !known.parameters.contains(name.as_str())) {

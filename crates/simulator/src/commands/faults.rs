@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use simulator::faults::{Campaign, Day, FaultKind, Tally};
+use simulator::faults::{Campaign, CampaignTally, Day, FaultKind};
 
 use crate::Format;
 
@@ -55,7 +55,7 @@ pub(crate) fn faults(arguments: &FaultsArguments) -> anyhow::Result<()> {
     let campaign = Campaign { from: arguments.from, seeds, only, most_failures: usize::from(arguments.failures) };
     let began = Instant::now();
     let last_told = Mutex::new(began);
-    let progress = |tally: &Tally| {
+    let progress = |tally: &CampaignTally| {
         let Ok(mut last_told) = last_told.lock() else { return };
         if last_told.elapsed() >= PROGRESS {
             *last_told = Instant::now();
@@ -113,7 +113,7 @@ fn time_of_day(at: i64) -> String {
     format!("{:02}:{:02}:{:02}.{milliseconds:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-fn tell_tally(tally: &Tally) -> anyhow::Result<String> {
+fn tell_tally(tally: &CampaignTally) -> anyhow::Result<String> {
     let mut text = String::new();
     let value = serde_json::to_value(tally)?;
     for (name, figure) in value.as_object().into_iter().flatten().filter(|(_, figure)| figure.is_number()) {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{
     FaultKind,
-    plan::{MINUTE_MS, Plan, Strike},
+    plan::DayPlan,
+    strikes::{MINUTE_MS, Strike},
 };
 use crate::{
     network::{CallFaults, Refusal},
@@ -43,15 +44,26 @@ impl Day {
     /// # Errors
     /// Only when the plan is impossible, which no seed's is.
     pub fn run(seed: u64, only: Option<FaultKind>, keep_timeline: bool) -> Result<Day, String> {
-        let plan = Plan::draw(seed, only)?;
-        let mut runner = Runner::new(plan.config.clone(), plan.settings.clone(), plan.invocation_faults, seed)?;
-        runner.network().faults = plan.call_faults;
-        runner.world().set_rates(plan.rates);
+        Day::live(seed, &DayPlan::draw(seed, only)?, keep_timeline)
+    }
+
+    /// Lives through the day on which this kind of fault alone would strike, without it.
+    ///
+    /// # Errors
+    /// Only when the plan is impossible, which no seed's is.
+    pub fn run_without(seed: u64, kind: FaultKind, keep_timeline: bool) -> Result<Day, String> {
+        Day::live(seed, &DayPlan::draw(seed, Some(kind))?.without_faults(), keep_timeline)
+    }
+
+    fn live(seed: u64, plan: &DayPlan, keep_timeline: bool) -> Result<Day, String> {
+        let mut runner = Runner::new(plan.config.clone(), plan.settings.clone(), plan.faults.invocations, seed)?;
+        runner.network().faults = plan.faults.calls;
+        runner.world().set_rates(plan.faults.rates);
         if let (Some(name), Some(value)) = (&plan.settings.forecast.planned_parameter, &plan.planned) {
             runner.world().set_parameter(name, value);
         }
-        let breach = Watch { plan: &plan, runner: &mut runner, short_since: None }.run();
-        let mut faults = count_strikes(&plan);
+        let breach = Watch { plan, runner: &mut runner, short_since: None }.run();
+        let mut faults = count_strikes(plan);
         add_counts(&runner, &mut faults);
         let timeline = match keep_timeline || breach.is_some() {
             true => timeline(&runner),
@@ -64,14 +76,14 @@ impl Day {
 
 /// Looks every minute whether all is as it must always be.
 struct Watch<'a> {
-    plan: &'a Plan,
+    plan: &'a DayPlan,
     runner: &'a mut Runner,
     short_since: Option<Milliseconds>,
 }
 
 impl Watch<'_> {
     fn run(mut self) -> Option<Breach> {
-        let mut strikes = self.plan.strikes.iter().peekable();
+        let mut strikes = self.plan.faults.strikes.iter().peekable();
         let mut now = self.plan.config.start;
         let mut calm = false;
         while now < self.plan.end {
@@ -166,9 +178,9 @@ impl Watch<'_> {
     }
 }
 
-fn count_strikes(plan: &Plan) -> BTreeMap<&'static str, u64> {
+fn count_strikes(plan: &DayPlan) -> BTreeMap<&'static str, u64> {
     let mut faults = BTreeMap::new();
-    for (_, kind, _) in &plan.strikes {
+    for (_, kind, _) in &plan.faults.strikes {
         *faults.entry(kind.name()).or_default() += 1;
     }
     for kind in [FaultKind::ClockSkew, FaultKind::SsmRegistersLate] {

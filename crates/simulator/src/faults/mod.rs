@@ -4,6 +4,7 @@
 mod day;
 mod kind;
 mod plan;
+mod strikes;
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +33,7 @@ pub struct Campaign {
 
 /// What many days came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub struct CampaignTally {
     /// Simulated days, one a seed.
     pub days: u64,
     /// Recordings that somebody asked for.
@@ -63,7 +64,7 @@ pub struct Tally {
     pub faults: BTreeMap<&'static str, u64>,
 }
 
-impl Tally {
+impl CampaignTally {
     fn add(&mut self, day: &Day) {
         let summary = &day.summary;
         self.days += 1;
@@ -91,10 +92,10 @@ impl Campaign {
     ///
     /// # Errors
     /// Only when a plan is impossible, which no seed's is.
-    pub fn run(&self, progress: &(dyn Fn(&Tally) + Sync)) -> Result<(Tally, Vec<Day>), String> {
+    pub fn run(&self, progress: &(dyn Fn(&CampaignTally) + Sync)) -> Result<(CampaignTally, Vec<Day>), String> {
         let next = AtomicU64::new(self.from);
         let end = self.from.saturating_add(self.seeds);
-        let shared = Mutex::new((Tally::default(), Vec::<Day>::new(), None::<String>));
+        let shared = Mutex::new((CampaignTally::default(), Vec::<Day>::new(), None::<String>));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             for _ in 0..threads {

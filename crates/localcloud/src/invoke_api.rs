@@ -4,37 +4,50 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 
-use super::{Outcome, Request};
 use crate::eventbridge::{self, ASYNCHRONOUS_RETRIES};
-use crate::server::AwsServer;
+use crate::lambda::{Lambda, Outcome, Request};
+use crate::state::State;
+
+/// What an invocation needs.
+#[derive(Clone)]
+struct Invoker {
+    state: Arc<State>,
+    lambda: Arc<Lambda>,
+}
+
+/// The route of Lambda.
+pub(crate) fn router(state: Arc<State>, lambda: Arc<Lambda>) -> Router {
+    Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).with_state(Invoker { state, lambda })
+}
 
 /// `POST /2015-03-31/functions/<name>/invocations`
-pub(crate) async fn invoke(
-    Shared(server): Shared<Arc<AwsServer>>,
+async fn invoke(
+    Shared(Invoker { state, lambda }): Shared<Invoker>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if !server.lambda.has(&name) {
+    if !lambda.has(&name) {
         return error(StatusCode::NOT_FOUND, "ResourceNotFoundException", "Function not found");
     }
     let request = Request {
-        request_id: server.state.next_id(),
+        request_id: state.next_id(),
         cause: "call",
         retries: 0,
         payload: if body.is_empty() { Bytes::from_static(b"{}") } else { body },
     };
     if headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event") {
-        let (state, lambda) = (server.state.clone(), server.lambda.clone());
         tokio::spawn(eventbridge::deliver(state, lambda, name, request, ASYNCHRONOUS_RETRIES));
         return StatusCode::ACCEPTED.into_response();
     }
-    match server.lambda.try_invoke(&name, request).await {
+    match lambda.try_invoke(&name, request).await {
         Ok(Some((Outcome::Success, payload))) => answered(None, payload),
         Ok(Some((_, payload))) => answered(Some("Unhandled"), payload),
         Ok(None) => error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded."),
