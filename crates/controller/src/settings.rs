@@ -24,7 +24,7 @@ pub use page::page;
 pub use parameter::Parameter;
 pub use setting::{Group, Origin, Setting};
 
-use crate::events::Function;
+use crate::Function;
 use reader::{Reader, Variables};
 
 /// The setting of this variable, if there is one.
@@ -61,6 +61,16 @@ impl Settings {
     /// Every variable that cannot be used, with its value and what is allowed.
     pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
         Settings::read(None, variables)
+    }
+
+    /// The same settings as a function alone has them: what it does not read has its default, or is empty.
+    #[must_use]
+    pub fn as_read_by(&self, function: Function) -> Settings {
+        let nothing = BTreeMap::new();
+        let mut reader = Reader { variables: Variables(&nothing), function: Some(function), problems: Vec::new() };
+        let mut settings = self.clone();
+        declared::forget(&mut settings, declared::read(&mut reader), function);
+        settings
     }
 
     fn read(function: Option<Function>, variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {

@@ -5,7 +5,7 @@ mod properties;
 
 use std::collections::BTreeMap;
 
-use controller::{Settings, jicofo::parse_reading, report::parse_report, settings::SETTINGS};
+use controller::{Function, Settings, jicofo::parse_reading, report::parse_report, settings::SETTINGS};
 use mutation::{config, hostile, mutated};
 use properties::bytes;
 use proptest::prelude::*;
@@ -46,13 +46,23 @@ proptest! {
     #[test]
     fn whatever_a_variable_holds_it_is_used_or_named(setting in proptest::sample::select(SETTINGS), value in "\\PC{0,12}|[ -~]{0,300}") {
         let name = setting.variable;
-        let variables = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://10.0.1.5:8888"), (name, &value)];
-        let variables: BTreeMap<String, String> = variables.map(|(name, value)| (name.into(), value.into())).into();
+        let variables = required_and(&[(name, &value)]);
         properties::settings(&variables);
         if let Err(error) = Settings::from_variables(&variables) {
             let message = error.to_string();
             prop_assert!(message.contains(&format!("{name} is ")) || name.starts_with("FORECAST_"), "{}", message);
         }
+    }
+
+    #[test]
+    fn whatever_stands_in_what_a_function_does_not_read_it_reads_the_same(
+        function in proptest::sample::select(&Function::ALL[..]),
+        values in proptest::collection::vec((proptest::sample::select(SETTINGS), "\\PC{0,12}|[ -~]{0,30}|[0-9]{1,4}"), 1..6),
+    ) {
+        let foreign = values.iter().filter(|(setting, _)| !setting.is_read_by(function));
+        let foreign: Vec<(&str, &str)> = foreign.map(|(setting, value)| (setting.variable, &**value)).collect();
+        let found = Settings::for_function(function, &required_and(&foreign));
+        prop_assert_eq!(found, Settings::for_function(function, &required_and(&[])));
     }
 }
 
@@ -76,6 +86,11 @@ proptest! {
         }
         bytes::forecast(&input);
     }
+}
+
+fn required_and(more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let required = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://10.0.1.5:8888")];
+    required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 const STATS: &str = r#"{"jibri_detector":{"count":1,"available":1}}"#;

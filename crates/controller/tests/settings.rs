@@ -1,17 +1,15 @@
 //! Each function reads and refuses what concerns it, and nothing else does anything to it.
 
 mod common;
-mod mutation;
 
 use std::collections::BTreeMap;
 
-use common::{Cloud, complaint, id, now, ports};
+use common::{Cloud, complaint, id, now, on_schedule, ports, sample};
 use controller::{
-    Function, Settings, availability, drain,
+    Function, Settings, invoke,
     settings::{SETTINGS, Setting, setting},
 };
 use planner::LifecycleState;
-use proptest::prelude::*;
 
 /// What no setting but `REHEARSAL_CLOCK`, which is any text here, takes.
 const BAD: &str = "::";
@@ -81,7 +79,7 @@ fn the_floor_is_held_against_the_maximum_by_the_function_that_reads_both() {
 fn without_a_namespace_drains_are_held_and_the_tick_fails_and_says_why() {
     let cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
     let settings = Settings::for_function(Function::Drain, &variables(&[("METRIC_NAMESPACE", "AWS/EC2")])).unwrap();
-    let error = complaint(now(drain::run(&settings, &ports(&cloud), None)));
+    let error = complaint(on_schedule(Function::Drain, &settings, &ports(&cloud)));
     assert!(error.contains("no metric is published: METRIC_NAMESPACE is \"AWS/EC2\", and must be "), "{error}");
     let done = cloud.done();
     assert!(done.contains(&format!("heartbeat {}", id())) && done.contains(&"send Drain 1".to_owned()), "{done:?}");
@@ -93,27 +91,25 @@ fn without_a_namespace_the_pool_grows_and_the_tick_fails_and_says_why() {
     let cloud = Cloud::new(LifecycleState::InService, &[]);
     cloud.groups.replace(vec![common::group(LifecycleState::InService, 1)]);
     let settings = Settings::for_function(Function::Availability, &variables(&[("METRIC_NAMESPACE", "a b")])).unwrap();
-    let error = complaint(now(availability::run(&settings, &ports(&cloud), common::NOW.minus_seconds(1))));
+    let error =
+        complaint(now(invoke(Function::Availability, sample("availability"), &settings, &ports(&cloud), common::NOW)));
     assert!(error.contains("METRIC_NAMESPACE is \"a b\""), "{error}");
     assert_eq!(cloud.done(), ["desired 3"]);
 }
 
 #[test]
-fn a_setting_is_found_by_its_variable() {
-    assert!(setting("DRY_RUN").is_some() && setting("DRY").is_none());
+fn settings_of_all_functions_are_to_each_what_it_reads_by_itself() {
+    let sample =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/settings/all")).unwrap();
+    let pairs = sample.lines().filter_map(|line| line.split_once('='));
+    let variables = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let all = Settings::from_variables(&variables).expect("good settings");
+    for function in Function::ALL {
+        assert_eq!(Ok(all.as_read_by(function)), Settings::for_function(function, &variables), "{}", function.name());
+    }
 }
 
-proptest! {
-    #![proptest_config(mutation::config(2000))]
-
-    #[test]
-    fn whatever_stands_in_what_a_function_does_not_read_it_reads_the_same(
-        function in proptest::sample::select(&Function::ALL[..]),
-        values in proptest::collection::vec((proptest::sample::select(SETTINGS), "\\PC{0,12}|[ -~]{0,30}|[0-9]{1,4}"), 1..6),
-    ) {
-        let foreign = values.iter().filter(|(setting, _)| !setting.is_read_by(function));
-        let foreign: Vec<(&str, &str)> = foreign.map(|(setting, value)| (setting.variable, &**value)).collect();
-        let found = Settings::for_function(function, &variables(&foreign));
-        prop_assert_eq!(found, Settings::for_function(function, &variables(&[])));
-    }
+#[test]
+fn a_setting_is_found_by_its_variable() {
+    assert!(setting("DRY_RUN").is_some() && setting("DRY").is_none());
 }

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use controller::settings::{Kind, Origin, SETTINGS, page, setting};
+use controller::{
+    Settings,
+    settings::{Kind, Origin, SETTINGS, page, setting},
+};
 
 /// Holds a file of the repository against what is rendered.
 fn hold(path: &str, rendered: &str) {
@@ -31,7 +34,11 @@ fn the_fuzzers_sample_has_every_setting() {
         kind => kind.limits().map_or("true".to_owned(), |(least, _)| least),
     };
     let lines = SETTINGS.iter().map(|one| format!("{}={}\n", one.variable, value(one.variable, one.kind)));
-    hold("fuzz/seeds/settings/all", &lines.collect::<String>());
+    let sample: String = lines.collect();
+    let variables = sample.lines().filter_map(|line| line.split_once('='));
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Settings::from_variables(&variables).expect("a sample of settings that can be used");
+    hold("fuzz/seeds/settings/all", &sample);
 }
 
 #[test]

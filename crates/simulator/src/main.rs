@@ -35,7 +35,7 @@ struct Arguments {
 enum Command {
     /// Keep a pool through a demand, and tell what it came to.
     ///
-    /// The functions' settings are those of the environment, under the names that the README lists.
+    /// The functions' settings are those of the environment, under the names that docs/settings.md lists.
     Run(RunArguments),
     /// Hold the policies side by side on one demand, each tuned to the same hit rate after a week of warm-up.
     Compare(commands::compare::CompareArguments),

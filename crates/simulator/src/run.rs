@@ -256,7 +256,8 @@ impl Runner {
             .through(&self.network);
         let wake_at = client.wake_at();
         wake_at.set(now);
-        let settings = Rc::clone(&self.settings);
+        // Lambda gives each function what it reads, and no more.
+        let settings = self.settings.as_read_by(function);
         let writer = (!settings.dry_run).then(|| client.clone());
         let ports = Ports { reader: client.clone(), writer, jicofo: client.clone(), clock: client };
         let times_out_at = now + Milliseconds::from(function.timeout_seconds()) * 1000;

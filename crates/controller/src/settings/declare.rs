@@ -33,6 +33,16 @@ macro_rules! declare {
             let forecast = declare! { @make reader, ForecastSettings, {}, $($forecast)* };
             declare! { @make reader, Settings, { forecast, policy, }, $($own)* }
         }
+
+        /// Takes over from `unread` what the function does not read.
+        #[allow(clippy::needless_update, reason = "one that says everything is declared like the others")]
+        pub(super) fn forget(settings: &mut Settings, unread: Settings, function: Function) {
+            declare! { @forget settings, unread, function, $($own)* }
+            let (policy, unread_policy) = (&mut settings.policy, unread.policy);
+            declare! { @forget policy, unread_policy, function, $($policy)* }
+            let (forecast, unread_forecast) = (&mut settings.forecast, unread.forecast);
+            declare! { @forget forecast, unread_forecast, function, $($forecast)* }
+        }
     };
     (@struct
         $(#[$about:meta])* $name:ident { $($more:tt)* }
@@ -66,6 +76,15 @@ macro_rules! declare {
         $(
             $target.$field =
                 $reader.$method(&const { declare! { @setting [$($meaning)+] $kind($data), $declared } }, &$data);
+        )*
+    };
+    (@forget $target:ident, $unread:ident, $function:ident,
+        $( $(#[doc = $meaning:literal])+ $field:ident: $value:ty = $method:ident $kind:ident($data:expr), $declared:tt )*
+    ) => {
+        $(
+            if !const { declare! { @setting [$($meaning)+] $kind($data), $declared } }.is_read_by($function) {
+                $target.$field = $unread.$field;
+            }
         )*
     };
     (@make $reader:ident, $name:ident, { $($more:tt)* },

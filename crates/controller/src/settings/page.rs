@@ -5,7 +5,7 @@ use super::{
     kinds::Kind,
     setting::{Group, Origin, Setting},
 };
-use crate::events::Function;
+use crate::Function;
 
 const BEGINNING: &str = "\
 <!-- Rendered from crates/controller/src/settings/declared.rs: `cargo test -p controller --test settings_page` rewrites it. -->

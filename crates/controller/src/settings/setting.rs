@@ -1,7 +1,7 @@
 //! What is declared of a setting, and what the template's parameter is made from.
 
 use super::kinds::Kind;
-use crate::events::Function;
+use crate::Function;
 
 /// One environment variable of the functions.
 #[derive(Clone, Copy, Debug)]
