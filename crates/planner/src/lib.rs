@@ -8,7 +8,6 @@
 //! - [`plan_capacity`], [`plan_scale_in`], [`plan_drain`]: observation → plan
 //! - [`check_plan`]: holds a plan, whoever made it, against the invariants
 
-mod capacity;
 mod check;
 mod drain;
 mod hook;
@@ -16,9 +15,9 @@ pub mod observation;
 pub mod plan;
 pub mod policy;
 mod scale_in;
+mod scale_out;
 mod time;
 
-pub use capacity::{Counts, count_pool, plan_capacity};
 pub use check::{Violation, check_plan};
 pub use drain::plan_drain;
 pub use hook::{DrainHook, why_unheld};
@@ -29,4 +28,5 @@ pub use observation::{
 pub use plan::{Action, DrainResult, Plan, Step};
 pub use policy::Policy;
 pub use scale_in::plan_scale_in;
+pub use scale_out::{Counts, count_pool, plan_capacity};
 pub use time::Timestamp;

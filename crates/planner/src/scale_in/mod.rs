@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     Action, CommandOutcome, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus, LifecycleState, Observation,
     Plan, Policy, Recorded, RecordedState, Signal,
-    capacity::{Counts, LaunchProgress, count_pool, launch_progress},
     hook::{impatience, why_unheld},
+    scale_out::{Counts, LaunchProgress, count_pool, launch_progress},
     time::Spoken,
 };
 
