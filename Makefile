@@ -82,7 +82,7 @@ mutants: ## Plant each bug of tests/planted/bugs.toml, and see that the simulati
 	python3 tests/planted/plant.py
 
 bench: ## How long a month of the world, a comparison and one forecast take
-	cargo bench --package simulator --package forecast
+	cargo bench --package simulator --package compare --package forecast
 
 cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
 	cargo build --package localcloud

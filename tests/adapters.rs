@@ -12,7 +12,7 @@ use controller::{
 use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
 use localcloud::{ApiCall, CloudConfig, LocalCloud, REGION};
 use planner::{DrainResult, Ec2State, InstanceId, LifecycleState, Timestamp};
-use simulator::world::{Happening, Incident, World, WorldConfig};
+use world::{Happening, Incident, World, WorldConfig};
 
 /// More than one page, and more than one call takes.
 const FLEET: u32 = 120;

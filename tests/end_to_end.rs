@@ -8,10 +8,7 @@ use std::{
 };
 
 use localcloud::{CloudConfig, EventFaults, LocalCloud, Outcome};
-use simulator::{
-    demand::Request,
-    world::{Happening, Incident, JicofoFault, Milliseconds, World, WorldConfig},
-};
+use world::{Happening, Incident, JicofoFault, Milliseconds, World, WorldConfig, demand::Request};
 
 const MINUTE: Milliseconds = 60_000;
 /// Long enough for the slowest machine; a test that fails takes this long.

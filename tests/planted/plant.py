@@ -19,7 +19,7 @@ BUGS = pathlib.Path(__file__).with_name("bugs.toml")
 COPY = ROOT / "target" / "planted" / "sources"
 BUILD = ROOT / "target" / "planted" / "build"
 # What the simulator is built of. The root package, and with it the AWS SDKs, stays out.
-CRATES = ["planner", "forecast", "controller", "simulator"]
+CRATES = ["planner", "forecast", "controller", "world", "compare", "simulator"]
 
 
 def read_bugs():

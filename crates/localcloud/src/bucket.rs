@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use md5::{Digest, Md5};
-use simulator::world::AwsError;
+use world::AwsError;
 
 use crate::arn;
 use crate::call_log::{ApiCall, Resource};

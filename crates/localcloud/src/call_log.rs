@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use serde::Serialize;
-use simulator::world::{Milliseconds, World};
+use world::{Milliseconds, World};
 
 use crate::arn;
 

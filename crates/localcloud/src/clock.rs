@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use simulator::world::Milliseconds;
+use world::Milliseconds;
 
 /// Tells the world's time from real time.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use simulator::world::{Scripts, Snapshot, Summary, World};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use world::{Scripts, Snapshot, Summary, World};
 
 use crate::arn::REGION;
 use crate::bucket;

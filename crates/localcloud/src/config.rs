@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use simulator::world::WorldConfig;
+use world::WorldConfig;
 
 use crate::history::History;
 

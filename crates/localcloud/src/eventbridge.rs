@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use serde_json::json;
-use simulator::world::{LifecycleEvent, Milliseconds};
+use world::{LifecycleEvent, Milliseconds};
 
 use crate::arn;
 use crate::clock::iso_8601;

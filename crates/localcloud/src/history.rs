@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use simulator::demand::Request;
-use simulator::world::Milliseconds;
+use world::Milliseconds;
+use world::demand::Request;
 
 const MINUTE: Milliseconds = 60_000;
 /// The sampling interval of `availability`.

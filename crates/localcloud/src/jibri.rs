@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use simulator::world::JibriHealthView;
 use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use world::JibriHealthView;
 
 use crate::peer::{self, Peer, Reply};
 use crate::state::State;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use simulator::world::{JicofoAnswer, JicofoView, Milliseconds};
+use world::{JicofoAnswer, JicofoView, Milliseconds};
 
 use crate::clock::java_instant;
 use crate::peer::{Peer, Reply};
@@ -101,7 +101,7 @@ fn instant(moment: Option<Milliseconds>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use simulator::world::BreweryEntry;
+    use world::BreweryEntry;
 
     use super::*;
 

@@ -7,9 +7,9 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use localcloud::demo::{self, Demo};
 use localcloud::{CloudConfig, LocalCloud, Ports, published};
-use simulator::demand::Request;
-use simulator::rng::Rng;
-use simulator::world::{Milliseconds, WorldConfig};
+use world::demand::Request;
+use world::rng::Rng;
+use world::{Milliseconds, WorldConfig};
 
 const MINUTE: Milliseconds = 60_000;
 /// The setting's default.

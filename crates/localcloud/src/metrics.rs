@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use simulator::world::Milliseconds;
+use world::Milliseconds;
 
 /// Values of a minute are kept for fifteen days.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#metrics-retention>

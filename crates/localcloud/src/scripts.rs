@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use simulator::world::ScriptRun;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
+use world::ScriptRun;
 
 use crate::arn::REGION;
 use crate::bucket::BUCKET;

@@ -9,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, State as Shared};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use simulator::world::AwsError;
+use world::AwsError;
 
 use crate::call_log::ApiCall;
 use crate::lambda::{self, Lambda};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use simulator::world::{Milliseconds, World};
+use world::{Milliseconds, World};
 
 use crate::call_log::CallLog;
 use crate::clock::WorldClock;

@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use simulator::world::Milliseconds;
+use world::Milliseconds;
 
 /// Tokens that fill a bucket: more than any tick takes at once, less than a loop without a pause does.
 const CAPACITY: f64 = 100.0;

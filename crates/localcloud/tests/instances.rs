@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use localcloud::{CloudConfig, LocalCloud};
 use serde_json::Value;
-use simulator::demand::Request;
-use simulator::world::{CommandView, Incident, World};
 use support::{Directory, config, eventually, http, refuses};
+use world::demand::Request;
+use world::{CommandView, Incident, World};
 
 fn manifest_directory() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

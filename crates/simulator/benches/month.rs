@@ -6,10 +6,10 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use controller::Settings;
-use simulator::{
+use simulator::run::{InvocationFaults, Runner};
+use world::{
+    Milliseconds, WorldConfig,
     demand::{Office, generate},
-    run::{InvocationFaults, Runner},
-    world::{Milliseconds, WorldConfig},
 };
 
 const DAYS: Milliseconds = 30;

@@ -8,10 +8,6 @@
 //! - [`faults`]: the same under every fault that we know of, held to the invariants
 
 pub mod client;
-pub mod compare;
-pub mod demand;
 pub mod faults;
 pub mod network;
-pub mod rng;
 pub mod run;
-pub mod world;

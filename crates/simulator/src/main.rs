@@ -15,10 +15,10 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use controller::Settings;
 use serde::Serialize;
-use simulator::{
+use simulator::run::{InvocationFaults, Runner};
+use world::{
+    Milliseconds, Summary, WorldConfig,
     demand::{Office, Request, generate, read_trace},
-    run::{InvocationFaults, Runner},
-    world::{Milliseconds, Summary, WorldConfig},
 };
 
 const DAY_MS: Milliseconds = 24 * 3_600_000;

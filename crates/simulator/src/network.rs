@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use controller::ports::{CallError, CallErrorKind};
 
-use crate::{rng::Rng, world::Milliseconds};
+use world::{Milliseconds, rng::Rng};
 
 /// How long a call takes that is given up, in milliseconds: the time-out of `src/adapters/aws.rs`.
 const TIMEOUT_MS: Milliseconds = 10_000;

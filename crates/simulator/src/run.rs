@@ -15,9 +15,8 @@ use planner::{InstanceId, Timestamp};
 use crate::{
     client::{Client, SharedWorld},
     network::{Network, SharedNetwork},
-    rng::Rng,
-    world::{LifecycleEvent, Milliseconds, World, WorldConfig},
 };
+use world::{LifecycleEvent, Milliseconds, World, WorldConfig, rng::Rng};
 
 /// How often EventBridge invokes a function, in milliseconds.
 const SCHEDULE_MS: Milliseconds = 60_000;

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use simulator::demand::{Office, generate, read_trace, write_trace};
+use world::demand::{Office, generate, read_trace, write_trace};
 
 /// Monday, 5 January 2026, 00:00 UTC, in milliseconds.
 const MONDAY_MS: i64 = 1_767_571_200_000;

@@ -3,13 +3,11 @@
 mod common;
 
 use common::*;
-use simulator::{
-    run::Runner,
-    world::{Happening, Incident, JicofoFault, Milliseconds, WorldConfig},
-};
+use simulator::run::Runner;
+use world::{Happening, Incident, JicofoFault, Milliseconds, WorldConfig};
 
 /// So many recordings, a minute apart, of so long each.
-fn burst(after_start: Milliseconds, recordings: i64, duration_ms: Milliseconds) -> Vec<simulator::demand::Request> {
+fn burst(after_start: Milliseconds, recordings: i64, duration_ms: Milliseconds) -> Vec<world::demand::Request> {
     (0..recordings).map(|index| request(after_start + index * MINUTE, duration_ms)).collect()
 }
 

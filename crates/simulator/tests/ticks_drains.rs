@@ -3,10 +3,8 @@
 mod common;
 
 use common::*;
-use simulator::{
-    run::{InvocationFaults, Runner},
-    world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, MissingData, Statistic, World, WorldConfig},
-};
+use simulator::run::{InvocationFaults, Runner};
+use world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, MissingData, Statistic, World, WorldConfig};
 
 /// A pool of two spare Jibris, and one recording that began a minute ago and lasts for so long.
 fn recording_for(

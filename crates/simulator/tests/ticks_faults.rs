@@ -3,10 +3,10 @@
 mod common;
 
 use common::*;
-use simulator::{
+use simulator::run::{InvocationFaults, Runner};
+use world::{
+    Incident, WorldConfig,
     demand::{Office, generate},
-    run::{InvocationFaults, Runner},
-    world::{Incident, WorldConfig},
 };
 
 /// A busy day's demand on a pool of Jibris that take their time, in a world where SSM and EC2 do so too; a person

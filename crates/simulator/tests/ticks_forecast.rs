@@ -4,10 +4,10 @@ mod common;
 
 use common::*;
 use serde_json::Value;
-use simulator::{
+use simulator::run::Runner;
+use world::{
+    Milliseconds, WorldConfig,
     demand::{Office, generate},
-    run::Runner,
-    world::{Milliseconds, WorldConfig},
 };
 
 const DAY: Milliseconds = 24 * HOUR;

@@ -3,11 +3,8 @@
 mod common;
 
 use common::*;
-use simulator::{
-    network::Refusal,
-    run::Runner,
-    world::{Incident, JicofoFault},
-};
+use simulator::{network::Refusal, run::Runner};
+use world::{Incident, JicofoFault};
 
 /// A pool of two spare Jibris at rest, and four recordings of an hour that begin half an hour from now.
 fn pool(settings: &[(&str, &str)]) -> Runner {

@@ -1,7 +1,7 @@
 //! Who decides how many Jibris wait: the forecast, or the threshold.
 
 use serde_json::Value;
-use simulator::world::Milliseconds;
+use world::Milliseconds;
 
 use super::scenario::FORECAST_PARAMETER;
 use crate::cloud::LocalCloud;

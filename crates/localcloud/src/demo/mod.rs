@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::{Map, Value, json};
-use simulator::world::Milliseconds;
+use world::Milliseconds;
 
 use self::forecast::{Reign, Wanted, reign};
 use self::scenario::Scenario;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use simulator::demand::{Office, generate};
-use simulator::world::{
+use world::demand::{Office, generate};
+use world::{
     AlarmConfig, Incident, JicofoFault, Milliseconds, MissingData, PolicyConfig, Statistic, Step, WorldConfig,
 };
 

@@ -1,7 +1,7 @@
 //! What happened in the world, as the page tells it.
 
 use serde_json::{Map, Value};
-use simulator::world::{Happening, LogEntry, Milliseconds};
+use world::{Happening, LogEntry, Milliseconds};
 
 use super::forecast::Reign;
 use super::scenario::Scenario;

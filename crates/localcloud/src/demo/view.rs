@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
-use simulator::world::{LogEntry, Milliseconds, Snapshot};
+use world::{LogEntry, Milliseconds, Snapshot};
 
 use super::forecast::Wanted;
 use super::scenario::Scenario;

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, ensure};
 use axum::body::Bytes;
 use serde::Serialize;
-use simulator::world::Milliseconds;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use world::Milliseconds;
 
 use self::environment::Environment;
 use self::runtime_api::Event;

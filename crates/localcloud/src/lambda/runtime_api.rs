@@ -10,8 +10,8 @@ use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use simulator::world::Milliseconds;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use world::Milliseconds;
 
 use crate::clock::WorldClock;
 

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Operations.html>
 
-use simulator::world::{ActivityView, AwsError, GroupInstanceView, GroupView, HookView};
+use world::{ActivityView, AwsError, GroupInstanceView, GroupView, HookView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};

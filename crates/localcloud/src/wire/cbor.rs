@@ -1,7 +1,7 @@
 //! CBOR's values: in their terms all of CloudWatch's protocols are read and answered.
 
 use ciborium::Value;
-use simulator::world::Milliseconds;
+use world::Milliseconds;
 
 use super::{Parameters, Xml};
 use crate::clock::iso_8601;

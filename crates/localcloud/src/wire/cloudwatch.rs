@@ -5,7 +5,7 @@
 //! <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
 
 use ciborium::Value;
-use simulator::world::{AwsError, MetricView, Milliseconds};
+use world::{AwsError, MetricView, Milliseconds};
 
 use super::cbor::{list_member, member, moments, number, numbers, read_moment, text_member, texts};
 use super::metric_data::{self, read_key};

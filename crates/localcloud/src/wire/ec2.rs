@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/OperationList-query.html>
 
-use simulator::world::{AwsError, Ec2InstanceView};
+use world::{AwsError, Ec2InstanceView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};

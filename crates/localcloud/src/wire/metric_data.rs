@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ciborium::Value;
-use simulator::world::{AwsError, Milliseconds};
+use world::{AwsError, Milliseconds};
 
 use super::cbor::{list_member, map, member, moment, moments, numbers, read_moment, text_member, texts, whole_number};
 use super::page::{Page, page_size};

@@ -13,7 +13,7 @@ mod xml;
 
 use std::collections::BTreeMap;
 
-use simulator::world::{AwsError, World};
+use world::{AwsError, World};
 
 pub(crate) use parameters::Parameters;
 pub(crate) use xml::Xml;

@@ -1,6 +1,6 @@
 //! Pages: every list of AWS's comes in parts, each with a token for the next.
 
-use simulator::world::AwsError;
+use world::AwsError;
 
 use super::refused;
 

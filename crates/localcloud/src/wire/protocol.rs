@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ciborium::Value as Cbor;
-use simulator::world::AwsError;
+use world::AwsError;
 
 use super::Xml;
 

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Operations.html>
 
 use serde_json::{Value, json};
-use simulator::world::{AwsError, CommandView, Milliseconds};
+use world::{AwsError, CommandView, Milliseconds};
 
 use super::page::{Page, page_size};
 use super::{Operation, refused};

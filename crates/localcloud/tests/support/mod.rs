@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use localcloud::{CloudConfig, FunctionConfig, LocalCloud};
-use simulator::world::WorldConfig;
+use world::WorldConfig;
 
 /// Longer than anything takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -18,11 +18,8 @@ use controller::ports::{
 };
 use planner::Timestamp;
 
-use crate::{
-    network::{Fate, Network, SharedNetwork},
-    rng::Rng,
-    world::{AwsError, Conduct, JicofoAnswer, JicofoView, Milliseconds, World},
-};
+use crate::network::{Fate, Network, SharedNetwork};
+use world::{AwsError, Conduct, JicofoAnswer, JicofoView, Milliseconds, World, rng::Rng};
 
 /// A world that functions and their surroundings share.
 pub type SharedWorld = Rc<RefCell<World>>;

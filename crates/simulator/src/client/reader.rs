@@ -7,7 +7,7 @@ use controller::ports::{
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 
 use super::{Client, seconds};
-use crate::world::{Milliseconds, Statistic, TERMINATING, World};
+use world::{Milliseconds, Statistic, TERMINATING, World};
 
 impl CloudReader for Client {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {

@@ -4,7 +4,7 @@ use controller::ports::{CallError, CallErrorKind, CloudWriter, Document, Metric}
 use planner::{DrainResult, InstanceId};
 
 use super::Client;
-use crate::world::MetricView;
+use world::MetricView;
 
 impl CloudWriter for Client {
     async fn set_desired_capacity(&self, desired: u32) -> Result<(), CallError> {
@@ -89,7 +89,7 @@ impl CloudWriter for Client {
         let data: Vec<MetricView> = metrics
             .iter()
             .map(|metric| MetricView {
-                namespace: crate::world::NAMESPACE.to_owned(),
+                namespace: world::NAMESPACE.to_owned(),
                 name: metric.name.to_owned(),
                 value: metric.value,
                 at: metric.at.0 * 1000,

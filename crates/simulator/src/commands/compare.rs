@@ -9,12 +9,12 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
-use simulator::{
-    compare::{
-        self, Comparison, Question, WARM_UP_SECONDS, event_log, html, policies::Contender, pool::Scenario, text,
-    },
+use compare::{
+    self, Comparison, Question, WARM_UP_SECONDS, event_log, html, policies::Contender, pool::Scenario, text,
+};
+use world::{
+    WorldConfig,
     demand::{Office, Request, generate, read_trace},
-    world::WorldConfig,
 };
 
 const DAY_MS: i64 = 24 * 3_600_000;

@@ -4,7 +4,7 @@ use std::{fs, io::Write, path::PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use simulator::demand::{read_export, write_trace};
+use world::demand::{read_export, write_trace};
 
 const HELP: &str = r#"Make the export so, for the pool jibri (CloudWatch keeps minutes for 15 days):
 

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     network::{CallFaults, Refusal},
     run::{InvocationFaults, Runner},
-    world::{Breach, FaultRates, Milliseconds, Summary},
 };
+use world::{Breach, FaultRates, Milliseconds, Summary};
 
 /// How long after the last fault the pool must be as large as is wanted: a boot grace, a launch, and some ticks.
 const RECOVERY_MS: Milliseconds = 30 * MINUTE_MS;

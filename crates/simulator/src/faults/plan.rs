@@ -6,11 +6,13 @@ use controller::Settings;
 
 use super::FaultKind;
 use crate::{
-    demand::{Office, generate},
     network::CallFaults,
-    rng::Rng,
     run::{Function, InvocationFaults},
-    world::{AuditLimits, FaultRates, Incident, JicofoFault, Milliseconds, WorldConfig},
+};
+use world::{
+    AuditLimits, FaultRates, Incident, JicofoFault, Milliseconds, WorldConfig,
+    demand::{Office, generate},
+    rng::Rng,
 };
 
 pub(super) const MINUTE_MS: Milliseconds = 60_000;

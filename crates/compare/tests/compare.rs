@@ -3,16 +3,14 @@
 
 use std::collections::HashMap;
 
-use simulator::{
-    compare::{
-        Question, WARM_UP_SECONDS, check_length, compare, event_log,
-        outcome::Outcome,
-        policies::{Contender, Parameter},
-        pool::{Event, EventKind, Scenario, Tally},
-        tune::tune,
-    },
-    demand::{Office, Request, generate},
+use compare::{
+    Question, WARM_UP_SECONDS, check_length, compare, event_log,
+    outcome::Outcome,
+    policies::{Contender, Parameter},
+    pool::{Event, EventKind, Scenario, Tally},
+    tune::tune,
 };
+use world::demand::{Office, Request, generate};
 
 /// Monday, 5 January 2026, 00:00 UTC, in seconds.
 const MONDAY: i64 = 1_767_571_200;

@@ -5,10 +5,10 @@
 
 use std::time::Instant;
 
-use simulator::{
-    compare::{Question, WARM_UP_SECONDS, compare, policies::Contender, pool::Scenario},
+use compare::{Question, WARM_UP_SECONDS, compare, policies::Contender, pool::Scenario};
+use world::{
+    Milliseconds, WorldConfig,
     demand::{Office, generate},
-    world::{Milliseconds, WorldConfig},
 };
 
 const WEEKS: Milliseconds = 8;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use simulator::world::{
+use world::{
     AlarmConfig, AlarmState, Happening, MetricView, Milliseconds, MissingData, NAMESPACE, PolicyConfig, Statistic,
     Step, World, WorldConfig,
 };

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
-use crate::demand::Request;
+use world::demand::Request;
 
 /// How often a policy looks at the pool, in seconds.
 pub const TICK_SECONDS: i64 = 10;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use simulator::world::{CommandView, Happening, Incident, World, WorldConfig};
+use world::{CommandView, Happening, Incident, World, WorldConfig};
 
 /// A world whose only instance is retained after an abandoned drain.
 fn retained() -> (World, String) {

@@ -1,7 +1,7 @@
 //! What must hold of the parsers of demand, whatever they are given: `hostile.rs` and the targets in `fuzz/` hold it.
 #![allow(unreachable_pub, reason = "the fuzz targets use it too, from another crate")]
 
-use simulator::demand::{read_export, read_trace, write_trace};
+use world::demand::{read_export, read_trace, write_trace};
 
 /// Far more than one minute of a pool, and far less than memory holds.
 const MOST_REQUESTS: usize = 5_000_000;
@@ -31,7 +31,7 @@ pub fn export(bytes: &[u8]) {
         Ok(made) => {
             assert!((1..=MOST_REQUESTS).contains(&made.requests.len()), "{}", made.requests.len());
             assert!(made.mean_minutes.is_finite() && made.mean_minutes > 0.0 && made.unknown_minutes >= 0);
-            let sound = |request: &simulator::demand::Request| (1000..=LONGEST_MS).contains(&request.duration_ms);
+            let sound = |request: &world::demand::Request| (1000..=LONGEST_MS).contains(&request.duration_ms);
             assert!(made.requests.is_sorted_by_key(|request| request.at) && made.requests.iter().all(sound));
         }
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use simulator::world::{Happening, Incident, World, WorldConfig};
+use world::{Happening, Incident, World, WorldConfig};
 
 const NO_ACTION: &str = "No active Lifecycle Action";
 

@@ -1,13 +1,11 @@
 //! The rules of the peers, each in a small story.
 #![allow(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
-use simulator::{
-    compare::{
-        policies::{Contender, Parameter},
-        pool::{Event, EventKind, Scenario},
-    },
-    demand::Request,
+use compare::{
+    policies::{Contender, Parameter},
+    pool::{Event, EventKind, Scenario},
 };
+use world::demand::Request;
 
 /// Monday, 5 January 2026, 00:00 UTC, in seconds.
 const MONDAY: i64 = 1_767_571_200;

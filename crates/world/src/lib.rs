@@ -5,6 +5,7 @@ mod alarms;
 mod api;
 mod audit;
 mod config;
+pub mod demand;
 mod ec2;
 mod group;
 mod hooks;
@@ -15,6 +16,7 @@ mod log;
 mod machine;
 mod policies;
 mod published;
+pub mod rng;
 mod scaling;
 mod ssm;
 mod stale;
@@ -35,8 +37,8 @@ pub use log::{Happening, LogEntry};
 pub use policies::{PolicyConfig, Step};
 pub use summary::{Snapshot, Summary};
 
-use crate::rng::Rng;
 use machine::Machine;
+use rng::Rng;
 
 /// The world.
 #[derive(Clone, Debug)]

@@ -95,7 +95,7 @@ impl World {
     }
 
     /// Notes that an invariant is broken.
-    pub(crate) fn breach(&mut self, invariant: &'static str, detail: String) {
+    pub fn breach(&mut self, invariant: &'static str, detail: String) {
         self.note(Happening::Breach { invariant, detail: detail.clone() });
         self.audit.breaches.push(Breach { at: self.now, invariant, detail });
     }

@@ -1,16 +1,14 @@
 //! What the forecast promises, on demands that it has never seen: the hit rate that was set comes out, smooth demand
 //! costs no more than a threshold tuned with hindsight, and a change of habits is learnt within a day.
 
-use simulator::{
-    compare::{
-        WARM_UP_SECONDS,
-        forecast::Forecast,
-        policies::Contender,
-        pool::{Event, EventKind, Scenario, Tally},
-        tune::tune,
-    },
-    demand::{Office, Request, generate},
+use compare::{
+    WARM_UP_SECONDS,
+    forecast::Forecast,
+    policies::Contender,
+    pool::{Event, EventKind, Scenario, Tally},
+    tune::tune,
 };
+use world::demand::{Office, Request, generate};
 
 /// Monday, 5 January 2026, 00:00 UTC.
 const MONDAY: i64 = 1_767_571_200_000;

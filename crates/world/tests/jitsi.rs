@@ -3,9 +3,9 @@
 mod common;
 
 use common::*;
-use simulator::{
+use world::{
+    Happening, Incident, JicofoAnswer, JicofoFault, World, WorldConfig,
     demand::{Office, generate},
-    world::{Happening, Incident, JicofoAnswer, JicofoFault, World, WorldConfig},
 };
 
 /// A group of so many Jibris, and these recordings: when each begins and how long it takes, in minutes.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use simulator::world::{Happening, Incident, World, WorldConfig};
+use world::{Happening, Incident, World, WorldConfig};
 
 #[test]
 fn a_launch_passes_through_its_states_in_order() {

@@ -6,7 +6,7 @@ mod properties;
 
 use mutation::{config, hostile};
 use proptest::prelude::*;
-use simulator::demand::{read_export, read_trace};
+use world::demand::{read_export, read_trace};
 
 proptest! {
     #![proptest_config(config(2000))]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use simulator::world::{CommandView, Incident, Scripts, World, WorldConfig};
+use world::{CommandView, Incident, Scripts, World, WorldConfig};
 
 fn send(world: &mut World, document: &str, id: &str) -> String {
     world.send_command(document, &[id.to_owned()], 60).expect("the instance is managed")
