@@ -14,6 +14,7 @@ pub mod drain;
 mod error;
 pub mod events;
 pub mod forecast;
+mod heard;
 mod history;
 pub mod jicofo;
 mod metrics;

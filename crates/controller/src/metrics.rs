@@ -31,10 +31,11 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         count("UnlaunchedJibris", counts.unlaunched, now),
         count("DesiredCapacity", observation.group.desired_capacity, now),
         count("MaxSize", observation.group.max_size, now),
-        count("SpareTarget", observation.target.spare, now),
-        count("HoldTarget", observation.target.hold, now),
-        count("DrainingJibris", counts.draining, now),
     ];
+    if let Some(target) = &observation.target {
+        metrics.extend([count("SpareTarget", target.spare, now), count("HoldTarget", target.hold, now)]);
+    }
+    metrics.push(count("DrainingJibris", counts.draining, now));
     if lost {
         return metrics;
     }
@@ -76,6 +77,6 @@ fn launch_times(observation: &Observation, plan: &Plan) -> Vec<Metric> {
         _ => None,
     });
     let launched =
-        newcomers.filter_map(|id| observation.instances.iter().find(|instance| instance.id == *id)?.launched_at);
+        newcomers.filter_map(|id| observation.instances.iter().find(|instance| instance.id == *id)?.launched_at());
     launched.map(|at| seconds("LaunchSeconds", observation.now.seconds_since(at), observation.now)).collect()
 }

@@ -22,4 +22,14 @@ impl<T> Reading<T> {
             Reading::Unlisted | Reading::Unread | Reading::NotAsked => None,
         }
     }
+
+    /// The same, with what was read made into something else.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Reading::Read(read) => Reading::Read(change(read)),
+            Reading::Unlisted => Reading::Unlisted,
+            Reading::Unread => Reading::Unread,
+            Reading::NotAsked => Reading::NotAsked,
+        }
+    }
 }

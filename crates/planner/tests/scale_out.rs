@@ -164,7 +164,7 @@ fn launches_too_broken_to_be_drained_are_not_followed_by_ever_more() {
     assert_eq!(desired_after(&observation), 2);
     let plan = plan_scale_out(&Policy::default(), &observation);
     let stuck = Problem::LaunchesStuck { instances: 3 };
-    assert_eq!(plan.problems, [stuck.clone()]);
+    assert_eq!(plan.problems, std::slice::from_ref(&stuck));
     assert!(stuck.to_string().starts_with("3 instances never registered with Jicofo, and cannot be drained: "));
     assert!(actions(&plan_scale_in(&Policy::default(), &observation)).is_empty());
 }
