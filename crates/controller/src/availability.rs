@@ -7,8 +7,9 @@ use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
     metrics::{count, pool_metrics},
-    observe::{Readings, observe},
+    observe::observe,
     ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
+    readings::Readings,
     target::decide_target,
 };
 

@@ -10,8 +10,9 @@ use crate::{
     Ports, Settings, TickError,
     apply::{apply_checked, unless_ended},
     metrics::{count, seconds},
-    observe::{Readings, observe},
+    observe::observe,
     ports::{Clock, CloudReader, CloudWriter, Document, GroupMember, JicofoReader, Metric},
+    readings::Readings,
 };
 
 /// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.

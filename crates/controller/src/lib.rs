@@ -22,6 +22,7 @@ mod object;
 mod observe;
 mod planned;
 pub mod ports;
+mod readings;
 pub mod report;
 pub mod scale_in;
 pub mod settings;

@@ -3,64 +3,17 @@
 use std::collections::BTreeMap;
 
 use planner::{
-    Command, CommandOutcome, DrainHook, Ec2Record, Instance, InstanceId, JibriStatus, Observation, Policy, Reading,
-    Signal, Target, Timestamp, all_have_exited,
+    Command, CommandOutcome, DrainHook, Ec2Record, Instance, InstanceId, JibriStatus, Observation, Reading, Signal,
+    Timestamp, all_have_exited,
 };
 use tracing::info;
 
 use crate::{
     heard::Heard,
-    ports::{
-        CallError, CommandStatus, GroupDescription, HookDescription, InstanceDescription, JicofoReading, JicofoStats,
-        SentCommand,
-    },
+    ports::{CallError, CommandStatus, HookDescription, InstanceDescription, JicofoStats, SentCommand},
+    readings::{Answer, Readings},
     report, tags,
 };
-
-/// What came back to one question; `None` where the tick did not ask it.
-pub(crate) type Answer<T> = Option<Result<T, CallError>>;
-
-/// Everything that one tick has read, each as it came.
-pub(crate) struct Readings {
-    /// When the tick began.
-    pub(crate) now: Timestamp,
-    /// The group: without it there is no observation.
-    pub(crate) group: GroupDescription,
-    /// The group's hook.
-    pub(crate) hook: Answer<Option<HookDescription>>,
-    /// The instances as EC2 knows them.
-    pub(crate) descriptions: Answer<Vec<InstanceDescription>>,
-    /// One answer of each Jicofo.
-    pub(crate) jicofos: Option<Vec<Result<JicofoReading, CallError>>>,
-    /// The checks that were sent lately.
-    pub(crate) checks: Answer<Vec<SentCommand>>,
-    /// The drain commands that were sent lately.
-    pub(crate) drains: Answer<Vec<SentCommand>>,
-    /// How many Jibris are wanted.
-    pub(crate) target: Option<Target>,
-    /// For how long the signal had been lost already, in seconds.
-    pub(crate) silent_seconds: u64,
-    /// For how long the word of an instance counts, in seconds.
-    pub(crate) check_validity_seconds: u64,
-}
-
-impl Readings {
-    /// A tick that has read the group, and nothing else yet.
-    pub(crate) fn new(now: Timestamp, group: GroupDescription, policy: &Policy) -> Readings {
-        Readings {
-            now,
-            group,
-            hook: None,
-            descriptions: None,
-            jicofos: None,
-            checks: None,
-            drains: None,
-            target: None,
-            silent_seconds: 0,
-            check_validity_seconds: policy.check_validity_seconds,
-        }
-    }
-}
 
 /// An observation, and what goes with it.
 pub(crate) struct Observed {
@@ -218,4 +171,107 @@ fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Command> {
         }
     }
     newest
+}
+
+#[cfg(test)]
+mod tests {
+    use planner::{Ec2State, Group, LifecycleState, Policy};
+
+    use super::*;
+    use crate::ports::{CallErrorKind, GroupDescription, GroupMember, JicofoReading};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    fn id() -> InstanceId {
+        InstanceId::new("i-1")
+    }
+
+    /// A group of one instance, and nothing else read.
+    fn only_the_group() -> Readings {
+        let member = GroupMember {
+            id: id(),
+            zone: "a".into(),
+            lifecycle: LifecycleState::InService,
+            protected: true,
+            outdated: false,
+        };
+        let sizes = Group { min_size: 0, max_size: 9, desired_capacity: 1, retains_abandoned: true };
+        Readings::new(NOW, GroupDescription { sizes, members: vec![member] }, &Policy::default())
+    }
+
+    fn refused<T>() -> Answer<T> {
+        let (kind, message) = (CallErrorKind::Other, "AccessDenied".to_owned());
+        Some(Err(CallError { operation: "a call".into(), kind, message }))
+    }
+
+    #[test]
+    fn what_was_not_asked_is_neither_missing_nor_fresh() {
+        let observed = observe(only_the_group());
+        let Observation { hook, signal, target, instances, .. } = observed.observation;
+        assert_eq!((hook, signal, target), (DrainHook::NotAsked, Signal::NotAsked, None));
+        assert_eq!((instances[0].jibri, instances[0].last_selected_at), (JibriStatus::NotAsked, None));
+        assert_eq!(instances[0].ec2, Reading::NotAsked);
+        assert_eq!((&instances[0].check, &instances[0].drain), (&Reading::NotAsked, &Reading::NotAsked));
+        assert!(observed.failures.is_empty());
+    }
+
+    #[test]
+    fn what_got_no_answer_is_unread_and_each_failure_is_told() {
+        let observed = observe(Readings {
+            hook: refused(),
+            descriptions: refused(),
+            checks: refused(),
+            drains: refused(),
+            ..only_the_group()
+        });
+        let Observation { hook, instances, .. } = observed.observation;
+        assert_eq!((hook, instances[0].ec2), (DrainHook::Unknown, Reading::Unread));
+        assert_eq!((&instances[0].check, &instances[0].drain), (&Reading::Unread, &Reading::Unread));
+        assert_eq!(observed.failures.len(), 4);
+    }
+
+    #[test]
+    fn what_an_answer_leaves_out_is_unlisted() {
+        let observed = observe(Readings {
+            hook: Some(Ok(None)),
+            descriptions: Some(Ok(vec![])),
+            jicofos: Some(vec![Ok(JicofoReading::default())]),
+            checks: Some(Ok(vec![])),
+            drains: Some(Ok(vec![])),
+            ..only_the_group()
+        });
+        let Observation { hook, signal, instances, .. } = observed.observation;
+        assert_eq!((hook, signal), (DrainHook::Missing, Signal::Fresh));
+        assert_eq!((instances[0].jibri, instances[0].ec2), (JibriStatus::Missing, Reading::Unlisted));
+        assert_eq!((&instances[0].check, &instances[0].drain), (&Reading::Unlisted, &Reading::Unlisted));
+    }
+
+    #[test]
+    fn a_list_without_any_jibri_is_believed_only_where_all_say_that_they_have_exited() {
+        let registered = InstanceDescription {
+            id: id(),
+            state: Ec2State::Exists,
+            launched_at: NOW.minus_seconds(7200),
+            tags: vec![(tags::REGISTERED_AT.into(), tags::format_moment(NOW.minus_seconds(7000)))],
+        };
+        let said = |report: &str| SentCommand {
+            instance: id(),
+            sent_at: NOW.minus_seconds(60),
+            status: CommandStatus::Success(report.into()),
+        };
+        let signal = |checks| {
+            let readings = Readings {
+                descriptions: Some(Ok(vec![registered.clone()])),
+                jicofos: Some(vec![Ok(JicofoReading::default())]),
+                checks,
+                ..only_the_group()
+            };
+            observe(readings).observation.signal
+        };
+        let gone = r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0}"#;
+        assert_eq!(signal(Some(Ok(vec![said(gone)]))), Signal::Fresh);
+        for checks in [None, refused(), Some(Ok(vec![])), Some(Ok(vec![said("")]))] {
+            assert!(matches!(signal(checks), Signal::Lost { for_seconds: 0, .. }));
+        }
+    }
 }

@@ -6,8 +6,9 @@ use tracing::warn;
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
-    observe::{Readings, observe},
+    observe::observe,
     ports::{Clock, CloudReader, CloudWriter, Document, JicofoReader},
+    readings::Readings,
     target::decide_target,
 };
 

@@ -1,4 +1,4 @@
-//! The invariants, held against a plan whoever made it. Written from the invariants, not from the planner.
+//! Any plan, held against the invariants. Written from the invariants, not from the planner.
 
 use std::collections::BTreeSet;
 

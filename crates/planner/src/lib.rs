@@ -7,7 +7,7 @@
 //! - [`Policy`]: what the operator wants
 //! - [`plan_scale_out`], [`plan_scale_in`], [`plan_drain`]: observation → [`Plan`]; [`count_pool`] is the pool in numbers
 //! - [`Step`], [`Wait`], [`Problem`]: what a plan is made of; [`Stage`] tells the order in which steps are applied
-//! - [`check_plan`]: holds a plan, whoever made it, against each [`Invariant`]
+//! - [`check_plan`]: holds any plan against each [`Invariant`]
 
 mod action;
 mod check;

@@ -38,7 +38,7 @@ pub enum Signal {
     NotAsked,
 }
 
-/// How many available Jibris are wanted, and who says so.
+/// How many available Jibris are wanted, and where that comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Scale out while fewer than this are available or on their way.

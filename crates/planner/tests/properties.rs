@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_is_terminated_whom_no_hook_is_known_to_hold(policy in policies(), observation in observations()) {
+    fn nothing_is_terminated_that_no_hook_is_known_to_hold(policy in policies(), observation in observations()) {
         for hook in [DrainHook::Missing, DrainHook::Unknown, DrainHook::NotAsked] {
             let observation = Observation { hook, ..observation.clone() };
             let plan = plan_scale_in(&policy, &observation);

@@ -16,7 +16,7 @@ fn confirmed(name: &str, idle_minutes: u64) -> Instance {
 }
 
 #[test]
-fn who_is_idle_long_enough_is_asked_first_and_goes_when_it_agrees() {
+fn an_instance_that_is_idle_long_enough_is_asked_first_and_goes_when_it_agrees() {
     let mut observation = pool(vec![idle("i-1", 1), idle("i-2", 1), idle("i-3", 30)]);
     let first = plan(&observation);
     assert_eq!(actions(&first), [Action::Check { instance: InstanceId::new("i-3") }]);
@@ -33,7 +33,7 @@ fn who_is_idle_long_enough_is_asked_first_and_goes_when_it_agrees() {
 }
 
 #[test]
-fn nobody_goes_before_the_idle_threshold() {
+fn no_instance_goes_before_the_idle_threshold() {
     assert!(plan(&pool(vec![confirmed("i-1", 9), confirmed("i-2", 9), confirmed("i-3", 9)])).steps.is_empty());
 }
 
@@ -57,7 +57,7 @@ fn what_the_forecast_holds_stays() {
 }
 
 #[test]
-fn who_may_go_a_minute_from_now_is_asked_now_and_goes_then_without_a_wait() {
+fn an_instance_that_may_go_a_minute_from_now_is_asked_now_and_goes_then_without_a_wait() {
     let mut observation = pool(vec![idle("i-1", 1), idle("i-2", 1), idle("i-3", 9), idle("i-4", 30), idle("i-5", 40)]);
     observation.target = target(2, 5, 2);
     let asked = |plan: &Plan| -> Vec<String> {
@@ -78,7 +78,7 @@ fn who_may_go_a_minute_from_now_is_asked_now_and_goes_then_without_a_wait() {
 }
 
 #[test]
-fn nobody_is_asked_ahead_who_is_to_be_held() {
+fn an_instance_that_is_to_be_held_is_not_asked_ahead() {
     let mut observation = pool(vec![idle("i-1", 9), idle("i-2", 9), idle("i-3", 9)]);
     observation.target = target(1, 1, 3);
     assert!(plan(&observation).steps.is_empty());
@@ -94,7 +94,7 @@ fn terminations_per_tick_are_capped_and_the_next_tick_goes_on() {
 }
 
 #[test]
-fn the_minimum_of_the_group_is_kept_before_anybody_is_asked() {
+fn the_minimum_of_the_group_is_kept_before_any_instance_is_asked() {
     let mut observation = pool(vec![confirmed("i-1", 30), idle("i-2", 40), idle("i-3", 50)]);
     observation.group.min_size = 3;
     let plan = plan(&observation);
@@ -162,7 +162,7 @@ fn much_to_do(hook: DrainHook) -> Observation {
 }
 
 #[test]
-fn nobody_goes_and_nobody_is_replaced_unless_a_hook_is_known_to_hold_it_without_heartbeats_too() {
+fn nothing_is_ended_or_replaced_unless_a_hook_is_known_to_hold_it_without_heartbeats_too() {
     let continues = DrainHook::Present { default_result: DrainResult::Continue, heartbeat_timeout_seconds: 7200 };
     for (hook, retains_abandoned, why) in [
         (DrainHook::Missing, true, Unheld::HookMissing),
@@ -235,7 +235,7 @@ fn a_launch_that_is_overdue_at_one_reading_is_noted_and_goes_at_the_next() {
 }
 
 #[test]
-fn jibris_under_wrong_names_are_reported_and_nobody_is_replaced_for_it() {
+fn jibris_under_wrong_names_are_reported_and_none_is_replaced_for_it() {
     let mut observation = pool(vec![booting("i-1", 60), booting("i-2", 60)]);
     observation.strangers = vec!["jibri-4711".into(), "jibri-4712".into()];
     let plan = plan(&observation);
@@ -267,7 +267,7 @@ fn an_unhealthy_jibri_is_replaced_on_the_second_reading() {
 }
 
 #[test]
-fn who_is_busy_beyond_belief_is_asked_and_goes_unless_it_says_so_itself() {
+fn an_instance_that_is_busy_beyond_belief_is_asked_and_goes_unless_it_says_so_itself() {
     let ages = |check| {
         let busy = Instance { check, last_selected_at: None, ..busy("i-1") };
         pool(vec![recorded(busy, RecordedState::Busy, minutes_ago(6 * 60 + 5))])
@@ -342,7 +342,7 @@ fn the_state_tag_proves_registration_too() {
 
 /// Else a pool whose only Jibri has died would wait for a signal for ever.
 #[test]
-fn where_jicofo_lists_nobody_those_that_had_registered_are_asked_and_believed() {
+fn where_jicofo_lists_no_jibri_those_that_had_registered_are_asked_and_believed() {
     let missing = |name| Instance { jibri: JibriStatus::Missing, ..idle(name, 5) };
     let mut observation = pool(vec![missing("i-1"), missing("i-2"), booting("i-3", 5)]);
     observation.signal = lost(0);
