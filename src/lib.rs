@@ -9,5 +9,5 @@ pub mod clock;
 mod serve;
 pub mod telemetry;
 
-pub use controller::events::Function;
+pub use controller::Function;
 pub use serve::serve;

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use controller::{
-    Ports, Settings, availability, drain,
-    events::{Function, Trigger, read_event},
-    forecast, scale_in,
-};
+use controller::{Function, Ports, Settings, invoke};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use planner::Timestamp;
 use serde_json::Value;
@@ -17,9 +13,6 @@ use crate::{
     clock::FunctionClock,
     telemetry,
 };
-
-/// How long before Lambda's own deadline a tick begins nothing new, in seconds.
-const DEADLINE_MARGIN_SECONDS: u64 = 5;
 
 /// What an invocation works with, made once.
 struct Context {
@@ -72,21 +65,7 @@ impl From<Failure> for Diagnostic {
 
 impl Context {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Error> {
-        let deadline_seconds = i64::try_from(event.context.deadline / 1000)?;
-        let deadline = Timestamp(deadline_seconds).minus_seconds(DEADLINE_MARGIN_SECONDS);
-        let trigger = read_event(self.function, &self.settings, event.payload)?;
-        match (self.function, trigger) {
-            (Function::Availability, _) => availability::run(&self.settings, &self.ports, deadline).await?,
-            (Function::ScaleIn, _) => scale_in::run(&self.settings, &self.ports).await?,
-            (Function::Forecast, _) => forecast::run(&self.settings, &self.ports).await?,
-            (Function::Drain, Trigger::Schedule) => drain::run(&self.settings, &self.ports, None).await?,
-            (Function::Drain, Trigger::Terminating(instance)) => {
-                drain::run(&self.settings, &self.ports, Some(&instance)).await?;
-            }
-            (Function::Drain, Trigger::LeavingWarmPool(instance)) => {
-                drain::release_from_warm_pool(&self.settings, &self.ports, &instance).await?;
-            }
-        }
-        Ok(())
+        let deadline = Timestamp(i64::try_from(event.context.deadline / 1000)?);
+        Ok(invoke(self.function, event.payload, &self.settings, &self.ports, deadline).await?)
     }
 }

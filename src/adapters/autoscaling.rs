@@ -4,22 +4,21 @@ use aws_sdk_autoscaling::{
     Client, Config,
     config::retry::RetryConfig,
     types::{
-        AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, LifecycleHook, LifecycleState as State,
-        RetentionAction, ScalingActivityStatusCode,
+        AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, LifecycleHook, RetentionAction,
+        ScalingActivityStatusCode,
     },
 };
 use controller::{
-    ports::{CallError, CallErrorKind, GroupDescription, GroupMember, HookDescription},
+    ports::{CallError, GroupDescription, GroupMember, HookDescription},
     tags::format_moment,
     text::shorten_reason,
+    words::{TERMINATING, drain_result, lifecycle_state, word_of},
 };
-use planner::{DrainResult, Group, InstanceId, LifecycleState, Timestamp};
+use planner::{DrainResult, Group, InstanceId, Timestamp};
 
-use super::call::{call_error, call_for_each, incomplete};
+use super::call::call_error;
 
 const DESCRIBE_HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
-/// How many ids `SetInstanceProtection` takes.
-const MOST_PROTECTED: usize = 50;
 /// How many activities are looked at for a failed launch.
 const ACTIVITIES: i32 = 20;
 
@@ -32,13 +31,12 @@ pub(super) async fn describe_group(client: &Client, name: &str) -> Result<GroupD
         .await
         .map_err(|error| call_error(OPERATION, &error))?;
     let group = answer.auto_scaling_groups().iter().find(|group| group.auto_scaling_group_name() == Some(name));
-    let group = group.ok_or_else(|| CallError {
-        operation: OPERATION.to_owned(),
-        kind: CallErrorKind::Other,
-        message: format!("there is no Auto Scaling group {name:?}: look at AUTO_SCALING_GROUP and the region"),
+    let group = group.ok_or_else(|| {
+        let message = format!("there is no Auto Scaling group {name:?}: look at AUTO_SCALING_GROUP and the region");
+        CallError::unanswered(OPERATION, &message)
     })?;
     let size = |value: Option<i32>, what| {
-        value.and_then(|value| u32::try_from(value).ok()).ok_or_else(|| incomplete(OPERATION, what))
+        value.and_then(|value| u32::try_from(value).ok()).ok_or_else(|| CallError::incomplete(OPERATION, what))
     };
     let sizes = Group {
         min_size: size(group.min_size(), "MinSize")?,
@@ -48,7 +46,7 @@ pub(super) async fn describe_group(client: &Client, name: &str) -> Result<GroupD
     };
     let templates = templates_of(group);
     let members = group.instances().iter().map(|instance| read_member(instance, &templates));
-    let members = members.collect::<Option<Vec<_>>>().ok_or_else(|| incomplete(OPERATION, "InstanceId"))?;
+    let members = members.collect::<Option<Vec<_>>>().ok_or_else(|| CallError::incomplete(OPERATION, "InstanceId"))?;
     Ok(GroupDescription { sizes, members })
 }
 
@@ -74,16 +72,12 @@ pub(super) async fn describe_hook(
 }
 
 fn read_hook(hook: &LifecycleHook) -> Result<HookDescription, CallError> {
-    let default_result = match hook.default_result() {
-        Some("ABANDON") => DrainResult::Abandon,
-        Some("CONTINUE") => DrainResult::Continue,
-        _ => return Err(incomplete(DESCRIBE_HOOKS, "DefaultResult")),
-    };
+    let default_result = hook.default_result().and_then(drain_result);
     let timeout = hook.heartbeat_timeout().and_then(|seconds| u64::try_from(seconds).ok());
     Ok(HookDescription {
-        terminating: hook.lifecycle_transition() == Some("autoscaling:EC2_INSTANCE_TERMINATING"),
-        default_result,
-        heartbeat_timeout_seconds: timeout.ok_or_else(|| incomplete(DESCRIBE_HOOKS, "HeartbeatTimeout"))?,
+        terminating: hook.lifecycle_transition() == Some(TERMINATING),
+        default_result: default_result.ok_or_else(|| CallError::incomplete(DESCRIBE_HOOKS, "DefaultResult"))?,
+        heartbeat_timeout_seconds: timeout.ok_or_else(|| CallError::incomplete(DESCRIBE_HOOKS, "HeartbeatTimeout"))?,
     })
 }
 
@@ -99,7 +93,7 @@ fn read_member(instance: &Instance, templates: &[&LaunchTemplateSpecification]) 
     Some(GroupMember {
         id: InstanceId::new(instance.instance_id()?),
         zone: instance.availability_zone().unwrap_or_default().to_owned(),
-        lifecycle: read_lifecycle(instance.lifecycle_state()),
+        lifecycle: lifecycle_state(instance.lifecycle_state().map_or("", |state| state.as_str())),
         protected: instance.protected_from_scale_in().unwrap_or(false),
         outdated: instance.launch_template().is_some_and(|own| is_outdated(own, templates)),
     })
@@ -114,18 +108,6 @@ fn is_outdated(own: &LaunchTemplateSpecification, templates: &[&LaunchTemplateSp
             && number(own).zip(number(template)).is_none_or(|(own, current)| own == current)
     };
     !templates.is_empty() && !templates.iter().any(may_be_own)
-}
-
-fn read_lifecycle(state: Option<&State>) -> LifecycleState {
-    match state {
-        Some(State::Pending | State::PendingWait | State::PendingProceed) => LifecycleState::Pending,
-        Some(State::InService) => LifecycleState::InService,
-        Some(State::Terminating) => LifecycleState::Terminating,
-        Some(State::TerminatingWait) => LifecycleState::TerminatingWait,
-        Some(State::TerminatingProceed) => LifecycleState::TerminatingProceed,
-        Some(State::TerminatingRetained) => LifecycleState::TerminatingRetained,
-        _ => LifecycleState::Other,
-    }
 }
 
 /// Why launches have failed since then. Activities in progress come first in AWS's list, hence the filter.
@@ -154,7 +136,7 @@ pub(super) async fn describe_failed_launches(
 
 pub(super) async fn set_desired_capacity(client: &Client, group: &str, desired: u32) -> Result<(), CallError> {
     const OPERATION: &str = "autoscaling:SetDesiredCapacity";
-    let desired = i32::try_from(desired).map_err(|_| incomplete(OPERATION, "size that AWS can hold"))?;
+    let desired = i32::try_from(desired).map_err(|_| CallError::incomplete(OPERATION, "size that AWS can hold"))?;
     let call = client.set_desired_capacity().auto_scaling_group_name(group).desired_capacity(desired);
     call.honor_cooldown(false).send().await.map(drop).map_err(|error| call_error(OPERATION, &error))
 }
@@ -173,12 +155,7 @@ pub(super) async fn terminate(client: &Client, instance: &InstanceId, decrement:
         .map_err(|error| call_error("autoscaling:TerminateInstanceInAutoScalingGroup", &error))
 }
 
-/// Protects each. One that has just left service keeps no other from its protection.
 pub(super) async fn protect(client: &Client, group: &str, instances: &[InstanceId]) -> Result<(), CallError> {
-    call_for_each(instances, MOST_PROTECTED, async |some| protect_some(client, group, some).await).await
-}
-
-async fn protect_some(client: &Client, group: &str, instances: &[InstanceId]) -> Result<(), CallError> {
     client
         .set_instance_protection()
         .auto_scaling_group_name(group)
@@ -214,16 +191,12 @@ pub(super) async fn complete(
     instance: &InstanceId,
     result: DrainResult,
 ) -> Result<(), CallError> {
-    let result = match result {
-        DrainResult::Continue => "CONTINUE",
-        DrainResult::Abandon => "ABANDON",
-    };
     client
         .complete_lifecycle_action()
         .auto_scaling_group_name(group)
         .lifecycle_hook_name(hook)
         .instance_id(instance.as_str())
-        .lifecycle_action_result(result)
+        .lifecycle_action_result(word_of(result))
         .send()
         .await
         .map(drop)

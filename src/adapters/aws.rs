@@ -6,8 +6,8 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, t
 use controller::{
     Settings,
     ports::{
-        CallError, CloudReader, CloudWriter, Document, GroupDescription, History, HookDescription, InstanceDescription,
-        Metric, SentCommand,
+        CallError, CloudReader, CloudWriter, Document, GroupDescription, HookDescription, InstanceDescription, Metric,
+        Page, SentCommand, Series,
     },
 };
 use planner::{DrainResult, InstanceId, Timestamp};
@@ -118,16 +118,21 @@ impl CloudReader for AwsReader {
         autoscaling::describe_hook(&self.autoscaling, &self.names.group, &self.names.hook).await
     }
 
-    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
-        ec2::describe_instances(&self.ec2, &self.names.group).await
+    async fn describe_instances_page(&self, token: Option<String>) -> Result<Page<InstanceDescription>, CallError> {
+        ec2::describe_instances(&self.ec2, &self.names.group, token).await
     }
 
     async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError> {
         autoscaling::describe_failed_launches(&self.autoscaling, &self.names.group, since).await
     }
 
-    async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError> {
-        ssm::list_commands(&self.ssm, self.names.document(document), since).await
+    async fn list_commands_page(
+        &self,
+        document: Document,
+        since: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<SentCommand>, CallError> {
+        ssm::list_commands(&self.ssm, self.names.document(document), since, token).await
     }
 
     async fn fetch_forecast(&self) -> Result<String, CallError> {
@@ -138,8 +143,14 @@ impl CloudReader for AwsReader {
         ssm::get_parameter(&self.ssm, self.names.planned_parameter.as_deref().unwrap_or_default()).await
     }
 
-    async fn fetch_history(&self, since: Timestamp, now: Timestamp) -> Result<History, CallError> {
-        cloudwatch::fetch_history(&self.cloudwatch, &self.names.namespace, &self.names.group, since, now).await
+    async fn fetch_history_page(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<(usize, Series)>, CallError> {
+        let (namespace, group) = (&self.names.namespace, &self.names.group);
+        cloudwatch::fetch_history(&self.cloudwatch, namespace, group, since, now, token).await
     }
 }
 
@@ -152,7 +163,7 @@ impl CloudWriter for AwsWriter {
         autoscaling::terminate(&self.autoscaling, instance, decrement).await
     }
 
-    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+    async fn protect_batch(&self, instances: &[InstanceId]) -> Result<(), CallError> {
         autoscaling::protect(&self.autoscaling, &self.names.group, instances).await
     }
 
@@ -164,11 +175,11 @@ impl CloudWriter for AwsWriter {
         autoscaling::complete(&self.autoscaling, &self.names.group, &self.names.hook, instance, result).await
     }
 
-    async fn tag(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
+    async fn tag_batch(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
         ec2::create_tag(&self.ec2, instances, key, value).await
     }
 
-    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
+    async fn send_command_batch(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
         ssm::send_command(&self.ssm, self.names.document(document), document, instances).await
     }
 

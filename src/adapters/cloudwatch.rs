@@ -8,12 +8,12 @@ use aws_sdk_cloudwatch::{
     },
 };
 use controller::{
-    ports::{CallError, HISTORY_METRICS, History, Metric, Series, Unit},
+    ports::{CallError, HISTORY_METRICS, Metric, Page, Series, Unit},
     text::shorten,
 };
 use planner::Timestamp;
 
-use super::call::{Pages, call_error, incomplete};
+use super::call::{call_error, next_page};
 
 /// `StorageResolution` in seconds: of high resolution, for the samples are ten seconds apart.
 const RESOLUTION_SECONDS: i32 = 1;
@@ -48,14 +48,15 @@ pub(super) async fn put_metrics(
         .map_err(|error| call_error("cloudwatch:PutMetricData", &error))
 }
 
-/// Reads the metrics of a history, all of them in one call for each page.
+/// Reads a page of the metrics of a history, all of them in one call.
 pub(super) async fn fetch_history(
     client: &Client,
     namespace: &str,
     group: &str,
     since: Timestamp,
     now: Timestamp,
-) -> Result<History, CallError> {
+    token: Option<String>,
+) -> Result<Page<(usize, Series)>, CallError> {
     const OPERATION: &str = "cloudwatch:GetMetricData";
     let dimension = Dimension::builder().name("AutoScalingGroupName").value(group).build();
     let queries = HISTORY_METRICS.iter().enumerate().map(|(index, (name, statistic, period_seconds))| {
@@ -63,31 +64,29 @@ pub(super) async fn fetch_history(
         let statistic = MetricStat::builder().metric(metric.build()).stat(*statistic).period(*period_seconds).build();
         MetricDataQuery::builder().id(query_id(index)).metric_stat(statistic).return_data(true).build()
     });
-    let mut pages = client
+    let answer = client
         .get_metric_data()
         .set_metric_data_queries(Some(queries.collect()))
         .start_time(DateTime::from_secs(since.0))
         .end_time(DateTime::from_secs(now.0))
         .scan_by(ScanBy::TimestampAscending)
-        .into_paginator()
-        .send();
-    let mut all: [Series; HISTORY_METRICS.len()] = Default::default();
-    let mut count = Pages::default();
-    while let Some(page) = pages.next().await {
-        count.count(OPERATION)?;
-        let page = page.map_err(|error| call_error(OPERATION, &error))?;
-        for result in page.metric_data_results() {
-            let index = (0..all.len()).find(|index| result.id() == Some(query_id(*index).as_str()));
-            let series = index.and_then(|index| all.get_mut(index)).ok_or_else(|| incomplete(OPERATION, "known Id"))?;
-            if let Some(StatusCode::InternalError | StatusCode::Forbidden) = result.status_code() {
-                let said = result.messages().first().and_then(|message| message.value()).unwrap_or("no message");
-                return Err(incomplete(OPERATION, &format!("values of {:?} ({})", result.id(), shorten(said))));
-            }
-            let moments = result.timestamps().iter().map(|moment| Timestamp(moment.secs()));
-            series.extend(moments.zip(result.values().iter().copied()));
+        .set_next_token(token)
+        .send()
+        .await
+        .map_err(|error| call_error(OPERATION, &error))?;
+    let mut items = Vec::new();
+    for result in answer.metric_data_results() {
+        let index = (0..HISTORY_METRICS.len()).find(|index| result.id() == Some(query_id(*index).as_str()));
+        let index = index.ok_or_else(|| CallError::incomplete(OPERATION, "known Id"))?;
+        if let Some(StatusCode::InternalError | StatusCode::Forbidden) = result.status_code() {
+            let said = result.messages().first().and_then(|message| message.value()).unwrap_or("no message");
+            let what = format!("values of {:?} ({})", result.id(), shorten(said));
+            return Err(CallError::incomplete(OPERATION, &what));
         }
+        let moments = result.timestamps().iter().map(|moment| Timestamp(moment.secs()));
+        items.push((index, moments.zip(result.values().iter().copied()).collect()));
     }
-    Ok(History::from_series(all))
+    Ok(Page { items, next: next_page(answer.next_token()) })
 }
 
 /// An id begins with a small letter.

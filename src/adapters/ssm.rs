@@ -3,24 +3,19 @@
 use aws_sdk_ssm::{
     Client,
     operation::send_command::builders::SendCommandFluentBuilder,
-    types::{
-        CommandFilter, CommandFilterKey, CommandInvocation, CommandInvocationStatus as Status, ParameterTier,
-        ParameterType,
-    },
+    types::{CommandFilter, CommandFilterKey, CommandInvocation, ParameterTier, ParameterType},
 };
 use controller::{
-    ports::{CallError, CommandStatus, Document, SentCommand},
+    ports::{CallError, Document, Page, SentCommand},
     tags::format_moment,
-    text::shorten_reason,
+    words::command_status,
 };
 use planner::{InstanceId, Timestamp};
 
-use super::call::{Pages, call_error, call_for_each, incomplete};
+use super::call::{call_error, next_page};
 
-/// How many ids a command takes.
-const MOST_INSTANCES: usize = 50;
 /// How many invocations a page holds at most.
-const PAGE: i32 = 50;
+const PAGE_SIZE: i32 = 50;
 /// How long a command may wait for its agent, in seconds.
 const DELIVERY_TIMEOUT_SECONDS: i32 = 60;
 
@@ -36,58 +31,43 @@ pub(super) async fn list_commands(
     client: &Client,
     name: &str,
     since: Timestamp,
-) -> Result<Vec<SentCommand>, CallError> {
+    token: Option<String>,
+) -> Result<Page<SentCommand>, CallError> {
     const OPERATION: &str = "ssm:ListCommandInvocations";
     let filter = |key: CommandFilterKey, value: String| {
-        CommandFilter::builder().key(key).value(value).build().map_err(|_| incomplete(OPERATION, "filter"))
+        CommandFilter::builder().key(key).value(value).build().map_err(|_| CallError::incomplete(OPERATION, "filter"))
     };
-    let mut pages = client
+    let answer = client
         .list_command_invocations()
         .filters(filter(CommandFilterKey::DocumentName, name.to_owned())?)
         .filters(filter(CommandFilterKey::InvokedAfter, format_moment(since))?)
         .details(true)
-        .max_results(PAGE)
-        .into_paginator()
-        .send();
-    let mut sent = Vec::new();
-    let mut count = Pages::default();
-    while let Some(page) = pages.next().await {
-        count.count(OPERATION)?;
-        let page = page.map_err(|error| call_error(OPERATION, &error))?;
-        for invocation in page.command_invocations() {
-            let command = read_invocation(invocation);
-            sent.push(command.ok_or_else(|| incomplete(OPERATION, "InstanceId or RequestedDateTime"))?);
-        }
-    }
-    Ok(sent)
+        .max_results(PAGE_SIZE)
+        .set_next_token(token)
+        .send()
+        .await
+        .map_err(|error| call_error(OPERATION, &error))?;
+    let sent = answer.command_invocations().iter().map(read_invocation).collect::<Option<Vec<_>>>();
+    let items = sent.ok_or_else(|| CallError::incomplete(OPERATION, "InstanceId or RequestedDateTime"))?;
+    Ok(Page { items, next: next_page(answer.next_token()) })
 }
 
 fn read_invocation(invocation: &CommandInvocation) -> Option<SentCommand> {
-    let output = || invocation.command_plugins().first().and_then(|plugin| plugin.output()).unwrap_or_default();
+    let output = invocation.command_plugins().first().and_then(|plugin| plugin.output()).unwrap_or_default();
+    let status = invocation.status().map_or("", |status| status.as_str());
     Some(SentCommand {
         instance: InstanceId::new(invocation.instance_id()?),
         sent_at: Timestamp(invocation.requested_date_time()?.secs()),
-        status: match invocation.status() {
-            Some(Status::Pending | Status::InProgress | Status::Delayed | Status::Cancelling) => {
-                CommandStatus::InFlight
-            }
-            Some(Status::Success) => CommandStatus::Success(output().to_owned()),
-            _ => CommandStatus::Failed(shorten_reason(invocation.status_details().unwrap_or("no status"))),
-        },
+        status: command_status(status, output, invocation.status_details().unwrap_or("no status")),
     })
 }
 
-/// Sends the document to each. One that SSM does not manage (yet, or any more) keeps no other from its command.
 pub(super) async fn send_command(
     client: &Client,
     name: &str,
     document: Document,
     instances: &[InstanceId],
 ) -> Result<(), CallError> {
-    call_for_each(instances, MOST_INSTANCES, async |some| send(client, name, document, some).await).await
-}
-
-async fn send(client: &Client, name: &str, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
     let sent = command(client, name, document, instances).send().await;
     sent.map(drop).map_err(|error| call_error("ssm:SendCommand", &error))
 }
@@ -107,7 +87,7 @@ pub(super) async fn get_parameter(client: &Client, name: &str) -> Result<String,
     const OPERATION: &str = "ssm:GetParameter";
     let answer = client.get_parameter().name(name).send().await.map_err(|error| call_error(OPERATION, &error))?;
     let value = answer.parameter().and_then(|parameter| parameter.value());
-    value.map(str::to_owned).ok_or_else(|| incomplete(OPERATION, "Value"))
+    value.map(str::to_owned).ok_or_else(|| CallError::incomplete(OPERATION, "Value"))
 }
 
 /// Writes a parameter, whether or not it is there already.
@@ -129,7 +109,11 @@ pub(super) async fn put_parameter(client: &Client, name: &str, value: &str) -> R
 mod tests {
     use std::collections::HashMap;
 
-    use aws_sdk_ssm::config::{BehaviorVersion, Config};
+    use aws_sdk_ssm::{
+        config::{BehaviorVersion, Config},
+        types::CommandInvocationStatus as Status,
+    };
+    use controller::ports::CommandStatus;
 
     use super::*;
 

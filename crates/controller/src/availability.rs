@@ -25,7 +25,7 @@ const MARGIN_SECONDS: u64 = 5;
 ///
 /// # Errors
 /// What failed in any sample; a signal that was still lost in the last one. The other samples are taken all the same.
-pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
     deadline: Timestamp,

@@ -23,7 +23,7 @@ const LOOK_BACK_MARGIN_SECONDS: u64 = 60;
 /// # Errors
 /// What failed; the other drains go on. Only without the group's answer can no instance be kept waiting: the hook's
 /// heartbeat time-out must outlast several ticks.
-pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
     only: Option<&InstanceId>,
@@ -88,7 +88,7 @@ fn plan_drains(policy: &Policy, observation: &Observation, errors: &mut TickErro
 ///
 /// # Errors
 /// What failed. Then the hook's time-out keeps the instance, for nobody else looks at it.
-pub async fn release_from_warm_pool<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+pub(crate) async fn release_from_warm_pool<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
     instance: &InstanceId,

@@ -48,3 +48,9 @@ impl From<CallError> for TickError {
         TickError { failures: vec![error.to_string()] }
     }
 }
+
+impl From<String> for TickError {
+    fn from(failure: String) -> Self {
+        TickError { failures: vec![failure] }
+    }
+}

@@ -6,23 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    Settings,
+    Function, Settings,
     object::Object,
     text::{quote, shorten},
 };
-
-/// The functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// Samples the pool and scales out.
-    Availability,
-    /// Scales in and repairs.
-    ScaleIn,
-    /// Drains what the hook holds.
-    Drain,
-    /// Predicts the demand of the coming hour.
-    Forecast,
-}
 
 const SCHEDULED: &str = "Scheduled Event";
 /// Where the instance was, of all that the event may name.

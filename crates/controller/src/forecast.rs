@@ -34,7 +34,7 @@ const LONGEST_REASON: usize = 600;
 /// What failed. Without the history, or with a parameter that could not be read, nothing is written: the last forecast
 /// rules until it expires, and then the threshold. Too little history is no error, and said; what is planned is written
 /// on top of the threshold then, and the threshold alone when it is over.
-pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
 ) -> Result<(), TickError> {

@@ -4,18 +4,22 @@
 //!
 //! - [`settings`]: the environment variables, parsed once
 //! - [`ports`]: what a tick can read and change
-//! - [`availability`], [`scale_in`], [`drain`], [`forecast`]: one tick each
+//! - [`invoke`](fn@invoke): an event becomes a tick of a [`Function`]: `availability`, `scale_in`, `drain` or `forecast`
 //! - [`events`], [`jicofo`], [`report`], [`target`], [`tags`]: what comes from outside, parsed and never trusted
+//! - [`words`]: the words and error codes of AWS that decisions depend on
 //! - [`text`]: what comes from outside, made fit for a log line
 
 mod apply;
-pub mod availability;
-pub mod drain;
+mod availability;
+mod batch;
+mod drain;
 mod error;
 pub mod events;
-pub mod forecast;
+mod forecast;
+mod function;
 mod heard;
 mod history;
+mod invoke;
 pub mod jicofo;
 mod metrics;
 mod object;
@@ -24,12 +28,16 @@ mod planned;
 pub mod ports;
 mod readings;
 pub mod report;
-pub mod scale_in;
+mod scale_in;
 pub mod settings;
 pub mod tags;
 pub mod target;
 pub mod text;
+pub mod words;
 
+pub use batch::{MOST_IN_A_CALL, MOST_TAGGED};
 pub use error::TickError;
+pub use function::Function;
+pub use invoke::invoke;
 pub use ports::Ports;
 pub use settings::{Settings, SettingsError};

@@ -8,6 +8,12 @@
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 use thiserror::Error;
 
+use crate::{
+    batch::{MOST_IN_A_CALL, MOST_TAGGED, call_for_each, follow_pages},
+    text::shorten_reason,
+    words::error_kind,
+};
+
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{operation}: {message}")]
@@ -18,6 +24,27 @@ pub struct CallError {
     pub kind: CallErrorKind,
     /// The service's own code and message, or what the client said.
     pub message: String,
+}
+
+impl CallError {
+    /// What a service answered: its error's code and message.
+    pub fn answered(operation: &str, code: &str, message: &str) -> CallError {
+        CallError {
+            operation: operation.to_owned(),
+            kind: error_kind(code, message),
+            message: shorten_reason(&format_args!("{code}: {message}")),
+        }
+    }
+
+    /// A call that no service answered, as the client says it.
+    pub fn unanswered(operation: &str, message: &str) -> CallError {
+        CallError { operation: operation.to_owned(), kind: CallErrorKind::Other, message: shorten_reason(message) }
+    }
+
+    /// An answer that has not what it must have.
+    pub fn incomplete(operation: &str, what: &str) -> CallError {
+        CallError::unanswered(operation, &format!("the answer has no {what}"))
+    }
 }
 
 /// The failures that callers tell apart.
@@ -33,46 +60,112 @@ pub enum CallErrorKind {
     Other,
 }
 
-/// What can be read of AWS.
+/// One page of an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page<T> {
+    /// What it holds.
+    pub items: Vec<T>,
+    /// The token of the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// An answer of a single page.
+    pub fn only(items: Vec<T>) -> Page<T> {
+        Page { items, next: None }
+    }
+}
+
+/// What can be read of AWS. A method is one call; those that follow pages are made of it here, for AWS and the simulation
+/// alike.
 pub trait CloudReader {
     /// The group and its instances (`autoscaling:DescribeAutoScalingGroups`).
     async fn describe_group(&self) -> Result<GroupDescription, CallError>;
     /// The group's lifecycle hook of the name in `LIFECYCLE_HOOK`, if there is one (`autoscaling:DescribeLifecycleHooks`).
     async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError>;
-    /// The group's instances as EC2 knows them (`ec2:DescribeInstances`), tags included. It lags behind the group.
-    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError>;
+    /// A page of the group's instances as EC2 knows them (`ec2:DescribeInstances`), tags included. EC2 lags behind the group.
+    async fn describe_instances_page(&self, token: Option<String>) -> Result<Page<InstanceDescription>, CallError>;
     /// Why launches have failed since then, newest first (`autoscaling:DescribeScalingActivities`).
     async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError>;
-    /// The commands sent by this document since then, for every instance (`ssm:ListCommandInvocations`).
-    async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError>;
+    /// A page of the commands sent by this document since then, for every instance (`ssm:ListCommandInvocations`).
+    async fn list_commands_page(
+        &self,
+        document: Document,
+        since: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<SentCommand>, CallError>;
     /// The forecast's parameter as it stands (`ssm:GetParameter`).
     async fn fetch_forecast(&self) -> Result<String, CallError>;
     /// The parameter with planned events as it stands (`ssm:GetParameter`).
     async fn fetch_planned(&self) -> Result<String, CallError>;
-    /// The pool's metrics since then, up to now (`cloudwatch:GetMetricData`, all its pages).
-    async fn fetch_history(&self, since: Timestamp, now: Timestamp) -> Result<History, CallError>;
+    /// A page of the pool's metrics since then, up to now (`cloudwatch:GetMetricData`): parts of the series of
+    /// [`HISTORY_METRICS`], each by its place there.
+    async fn fetch_history_page(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<(usize, Series)>, CallError>;
+
+    /// Every instance of the group as EC2 knows it.
+    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
+        follow_pages("ec2:DescribeInstances", async |token| self.describe_instances_page(token).await).await
+    }
+
+    /// Every command sent by this document since then.
+    async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError> {
+        follow_pages("ssm:ListCommandInvocations", async |token| self.list_commands_page(document, since, token).await)
+            .await
+    }
+
+    /// The pool's metrics since then, up to now.
+    async fn fetch_history(&self, since: Timestamp, now: Timestamp) -> Result<History, CallError> {
+        const OPERATION: &str = "cloudwatch:GetMetricData";
+        let mut all: [Series; HISTORY_METRICS.len()] = Default::default();
+        let parts = follow_pages(OPERATION, async |token| self.fetch_history_page(since, now, token).await).await?;
+        for (index, part) in parts {
+            all.get_mut(index).ok_or_else(|| CallError::incomplete(OPERATION, "known Id"))?.extend(part);
+        }
+        Ok(History::from_series(all))
+    }
 }
 
-/// What can be changed in AWS.
+/// What can be changed in AWS. A method is one call; those about any number of instances are made of it here, for AWS and
+/// the simulation alike.
 pub trait CloudWriter {
     /// `autoscaling:SetDesiredCapacity`, cooldowns not honoured.
     async fn set_desired_capacity(&self, desired: u32) -> Result<(), CallError>;
     /// `autoscaling:TerminateInstanceInAutoScalingGroup`.
     async fn terminate(&self, instance: &InstanceId, decrement: bool) -> Result<(), CallError>;
-    /// `autoscaling:SetInstanceProtection`, on; any number of instances.
-    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError>;
+    /// `autoscaling:SetInstanceProtection`, on; [`MOST_IN_A_CALL`] instances at most.
+    async fn protect_batch(&self, instances: &[InstanceId]) -> Result<(), CallError>;
     /// `autoscaling:RecordLifecycleActionHeartbeat`.
     async fn record_heartbeat(&self, instance: &InstanceId) -> Result<(), CallError>;
     /// `autoscaling:CompleteLifecycleAction`.
     async fn complete_lifecycle_action(&self, instance: &InstanceId, result: DrainResult) -> Result<(), CallError>;
-    /// `ec2:CreateTags`: one tag, the same value on each of the instances.
-    async fn tag(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError>;
-    /// `ssm:SendCommand`; any number of instances. One that SSM does not know does not keep the others from it.
-    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError>;
+    /// `ec2:CreateTags`: one tag, the same value on each of the instances, [`MOST_TAGGED`] at most.
+    async fn tag_batch(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError>;
+    /// `ssm:SendCommand`; [`MOST_IN_A_CALL`] instances at most.
+    async fn send_command_batch(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError>;
     /// The forecast's parameter, overwritten (`ssm:PutParameter`).
     async fn put_forecast(&self, value: &str) -> Result<(), CallError>;
     /// `cloudwatch:PutMetricData`, in one call.
     async fn put_metrics(&self, metrics: &[Metric]) -> Result<(), CallError>;
+
+    /// Protects each. One that has just left service keeps no other from its protection.
+    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+        call_for_each(instances, MOST_IN_A_CALL, async |some| self.protect_batch(some).await).await
+    }
+
+    /// Sets one tag on each. One that EC2 does not know keeps no other from its tag.
+    async fn tag(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
+        call_for_each(instances, MOST_TAGGED, async |some| self.tag_batch(some, key, value).await).await
+    }
+
+    /// Sends the document to each. One that SSM does not manage (yet, or any more) keeps no other from its command.
+    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
+        call_for_each(instances, MOST_IN_A_CALL, async |some| self.send_command_batch(document, some).await).await
+    }
 }
 
 /// What can be read of the Jicofos.
@@ -142,7 +235,7 @@ pub struct InstanceDescription {
     pub state: Ec2State,
     /// `LaunchTime`.
     pub launched_at: Timestamp,
-    /// The tags whose keys begin with [`crate::tags::PREFIX`].
+    /// `Tags`, those of others too.
     pub tags: Vec<(String, String)>,
 }
 

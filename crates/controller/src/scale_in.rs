@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 /// What failed, a lost signal, and a hook that holds no drain. Without the list of checks none has agreed, and without the
 /// hook none would be held for its drain: none is terminated.
-pub async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
 ) -> Result<(), TickError> {

@@ -12,8 +12,6 @@ use planner::{Recorded, RecordedState, Timestamp};
 
 use crate::text::shorten;
 
-/// What the keys of all our tags begin with.
-pub const PREFIX: &str = "jibri-autoscaler:";
 /// When Jicofo first listed the Jibri.
 pub const REGISTERED_AT: &str = "jibri-autoscaler:registered-at";
 /// What the Jibri does, and since when.

@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use controller::{Ports, Settings, TickError, forecast, ports::*};
+use controller::{Function, Ports, Settings, TickError, invoke, ports::*};
 use planner::{DrainResult, InstanceId, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Monday, 18 January 2027, 08:56:30 UTC.
 const NOW: Timestamp = Timestamp(1_800_262_590);
@@ -54,7 +54,7 @@ impl CloudReader for &Cloud {
         unreachable!("a forecast looks at no group")
     }
 
-    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
+    async fn describe_instances_page(&self, _: Option<String>) -> Result<Page<InstanceDescription>, CallError> {
         unreachable!("a forecast looks at no instance")
     }
 
@@ -66,7 +66,12 @@ impl CloudReader for &Cloud {
         unreachable!("a forecast looks at no launch")
     }
 
-    async fn list_commands(&self, _: Document, _: Timestamp) -> Result<Vec<SentCommand>, CallError> {
+    async fn list_commands_page(
+        &self,
+        _: Document,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<SentCommand>, CallError> {
         unreachable!("a forecast sends no command")
     }
 
@@ -76,6 +81,15 @@ impl CloudReader for &Cloud {
 
     async fn fetch_planned(&self) -> Result<String, CallError> {
         self.planned.clone()
+    }
+
+    async fn fetch_history_page(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<(usize, Series)>, CallError> {
+        unreachable!("the history is answered as a whole")
     }
 
     async fn fetch_history(&self, since: Timestamp, now: Timestamp) -> Result<History, CallError> {
@@ -93,7 +107,7 @@ impl CloudWriter for &Cloud {
         unreachable!("a forecast ends nobody")
     }
 
-    async fn protect(&self, _: &[InstanceId]) -> Result<(), CallError> {
+    async fn protect_batch(&self, _: &[InstanceId]) -> Result<(), CallError> {
         unreachable!("a forecast protects nobody")
     }
 
@@ -105,11 +119,11 @@ impl CloudWriter for &Cloud {
         unreachable!("a forecast drains nobody")
     }
 
-    async fn tag(&self, _: &[InstanceId], _: &str, _: &str) -> Result<(), CallError> {
+    async fn tag_batch(&self, _: &[InstanceId], _: &str, _: &str) -> Result<(), CallError> {
         unreachable!("a forecast tags nobody")
     }
 
-    async fn send_command(&self, _: Document, _: &[InstanceId]) -> Result<(), CallError> {
+    async fn send_command_batch(&self, _: Document, _: &[InstanceId]) -> Result<(), CallError> {
         unreachable!("a forecast sends no command")
     }
 
@@ -152,7 +166,9 @@ fn run(cloud: &Cloud, settings: &[(&str, &str)]) -> Result<(), TickError> {
     let settings = Settings::from_variables(&variables.collect()).expect("good settings");
     let writer = (!settings.dry_run).then_some(cloud);
     let ports = Ports { reader: cloud, writer, jicofo: cloud, clock: StoppedClock };
-    let mut future = std::pin::pin!(forecast::run(&settings, &ports));
+    let event = json!({"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.scheduler",
+        "account": "123456789012", "time": "2027-01-18T08:55:00Z", "region": "eu-central-1", "resources": [], "detail": "{}"});
+    let mut future = std::pin::pin!(invoke(Function::Forecast, event, &settings, &ports, NOW));
     match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
         std::task::Poll::Ready(result) => result,
         std::task::Poll::Pending => panic!("nothing here takes time"),

@@ -5,14 +5,14 @@ mod common;
 use std::cell::RefCell;
 
 use common::*;
-use controller::{TickError, ports::*, scale_in};
+use controller::{Function, TickError, ports::*};
 use planner::{DrainResult, Group, InstanceId, LifecycleState};
 
 #[test]
 fn a_victim_that_agrees_goes() {
     let cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
-    now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
+    on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)).expect("a tick");
     assert_eq!(cloud.done(), ["terminate i-1 true"]);
 }
 
@@ -20,7 +20,7 @@ fn a_victim_that_agrees_goes() {
 fn a_victim_that_has_left_meanwhile_is_not_terminated_again() {
     let cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1), group(LifecycleState::TerminatingWait, 0)]);
-    now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
+    on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)).expect("a tick");
     assert!(cloud.done().is_empty());
 }
 
@@ -36,7 +36,7 @@ fn desired_capacity_does_not_sink_further_under_what_is_active() {
     for (desired_capacity, done) in [(2, vec!["terminate i-1 true"]), (1, vec![])] {
         let cloud = idle_for_an_hour();
         cloud.groups.replace(vec![group(LifecycleState::InService, 1), with_a_new_one(desired_capacity)]);
-        now(scale_in::run(&wants_nobody(), &ports(&cloud))).expect("a tick");
+        on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)).expect("a tick");
         assert_eq!(cloud.done(), done, "an earlier step has failed, or somebody has lowered it: {desired_capacity}");
     }
 }
@@ -53,7 +53,7 @@ fn where_a_state_cannot_be_noted_nobody_goes() {
         let jibris = &mut cloud.jicofo.as_mut().expect("an answer").jibris;
         jibris.push(JicofoJibri { nickname: "i-2".into(), ..jibris[0].clone() });
         cloud.refuses = refuses;
-        let result = now(scale_in::run(&wants_nobody(), &ports(&cloud)));
+        let result = on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud));
         assert_eq!(result.is_err(), refuses == "tag");
         let ended: Vec<String> = cloud.done().into_iter().filter(|what| !what.starts_with("send")).collect();
         assert_eq!(ended, done);
@@ -65,7 +65,7 @@ fn without_the_list_of_checks_nobody_goes() {
     let mut cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
     cloud.commands = None;
-    let error = complaint(now(scale_in::run(&wants_nobody(), &ports(&cloud))));
+    let error = complaint(on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)));
     assert!(error.contains("ssm:ListCommandInvocations"), "{error}");
     assert_eq!(cloud.done(), ["send Check 1"]);
 }
@@ -75,7 +75,7 @@ fn with_hooks(hooks: Vec<Result<Option<HookDescription>, CallError>>) -> (Cloud,
     let mut cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
     cloud.hooks = RefCell::new(hooks);
-    let result = now(scale_in::run(&wants_nobody(), &ports(&cloud)));
+    let result = on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud));
     (cloud, result)
 }
 
@@ -134,7 +134,7 @@ fn a_hook_that_is_gone_after_the_first_termination_holds_no_second() {
             jicofo: jicofo.clone(),
             ..idle_for_an_hour()
         };
-        let result = now(scale_in::run(&wants_nobody(), &ports(&cloud)));
+        let result = on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud));
         assert_eq!((result.is_ok(), cloud.done()), (done.len() == 2, done));
     }
 }
@@ -145,7 +145,7 @@ fn a_group_that_retains_nobody_any_more_at_the_last_moment_holds_nobody() {
     let before = group(LifecycleState::InService, 1);
     let after = GroupDescription { sizes: Group { retains_abandoned: false, ..before.sizes }, ..before.clone() };
     cloud.groups.replace(vec![before, after]);
-    let error = complaint(now(scale_in::run(&wants_nobody(), &ports(&cloud))));
+    let error = complaint(on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)));
     assert!(error.contains("TerminateHookAbandon: retain"), "{error}");
     assert!(cloud.done().is_empty());
 }

@@ -5,8 +5,12 @@ mod common;
 use std::cell::{Cell, RefCell};
 
 use common::*;
-use controller::{Ports, Settings, TickError, availability, drain, ports::*, scale_in};
+use controller::{Function, Ports, Settings, TickError, invoke, ports::*};
 use planner::{InstanceId, LifecycleState, Timestamp};
+
+/// Where an instance comes from that a hook holds.
+const GROUP: &str = "AutoScalingGroup";
+const WARM_POOL: &str = "WarmPool";
 
 /// A clock that is wherever somebody wants to sleep until.
 struct Leaps(Cell<Timestamp>);
@@ -23,7 +27,8 @@ impl Clock for Leaps {
 
 /// One sample: the deadline has passed before a second one could begin.
 fn one_sample(cloud: &Cloud, settings: &Settings) -> Result<(), TickError> {
-    now(availability::run(settings, &ports(cloud), NOW.minus_seconds(1)))
+    let event = sample("availability");
+    now(invoke(Function::Availability, event, settings, &ports(cloud), NOW))
 }
 
 #[test]
@@ -52,7 +57,7 @@ fn the_longest_sampling_interval_still_notices_a_long_silence() {
     cloud.jicofo = None;
     let settings = settings(&[("SAMPLE_INTERVAL_SECONDS", "30")]);
     let ports = Ports { reader: &cloud, writer: Some(&cloud), jicofo: &cloud, clock: Leaps(Cell::new(NOW)) };
-    now(availability::run(&settings, &ports, NOW.plus_seconds(58))).expect_err("no signal");
+    on_schedule(Function::Availability, &settings, &ports).expect_err("no signal");
     assert!(cloud.done().contains(&"desired 2".to_owned()), "{:?}", cloud.done());
 }
 
@@ -77,8 +82,8 @@ fn desired_capacity_that_somebody_has_raised_meanwhile_is_not_lowered() {
 fn a_dry_run_changes_nothing() {
     let cloud = idle_for_an_hour();
     let dry = Ports { writer: None, ..ports(&cloud) };
-    now(scale_in::run(&wants_nobody(), &dry)).expect("a tick");
-    now(availability::run(&settings(&[]), &dry, NOW)).expect("a tick");
+    on_schedule(Function::ScaleIn, &wants_nobody(), &dry).expect("a tick");
+    now(invoke(Function::Availability, sample("availability"), &settings(&[]), &dry, NOW)).expect("a tick");
     assert!(cloud.done().is_empty());
 }
 
@@ -87,7 +92,7 @@ fn a_drain_is_kept_waiting_whatever_else_cannot_be_read_or_sent() {
     let mut cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
     cloud.descriptions = None;
     cloud.commands = None;
-    let error = complaint(now(drain::run(&settings(&[]), &ports(&cloud), None)));
+    let error = complaint(on_schedule(Function::Drain, &settings(&[]), &ports(&cloud)));
     assert!(error.contains("ec2:DescribeInstances") && error.contains("ssm:ListCommandInvocations"), "{error}");
     assert_eq!(cloud.done()[0], "heartbeat i-1");
     assert!(!cloud.done().iter().any(|done| done.starts_with("tag") || done.starts_with("complete")));
@@ -99,15 +104,15 @@ fn a_drain_is_kept_waiting_whatever_else_cannot_be_read_or_sent() {
 
     let mut cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
     cloud.refuses = "send";
-    assert!(complaint(now(drain::run(&settings(&[]), &ports(&cloud), Some(&id())))).contains("send Drain 1"));
+    assert!(complaint(on_event(held(&id(), GROUP), &settings(&[]), &ports(&cloud))).contains("send Drain 1"));
     assert_eq!(cloud.done(), ["heartbeat i-1", "tag 1 jibri-autoscaler:draining-since"]);
 }
 
 #[test]
 fn an_event_about_an_instance_that_no_hook_holds_does_nothing() {
     let cloud = Cloud::new(LifecycleState::InService, &[]);
-    now(drain::run(&settings(&[]), &ports(&cloud), Some(&InstanceId::new("i-2")))).expect("a tick");
-    now(drain::run(&settings(&[]), &ports(&cloud), Some(&id()))).expect("a tick");
+    on_event(held(&InstanceId::new("i-2"), GROUP), &settings(&[]), &ports(&cloud)).expect("a tick");
+    on_event(held(&id(), GROUP), &settings(&[]), &ports(&cloud)).expect("a tick");
     assert!(cloud.done().is_empty());
 }
 
@@ -116,7 +121,7 @@ fn a_drain_that_cannot_be_kept_waiting_is_counted() {
     for (refuses, unheld) in [("heartbeat", " UnheldDrains=1 "), ("nothing", " UnheldDrains=0 ")] {
         let mut cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
         cloud.refuses = refuses;
-        let result = now(drain::run(&settings(&[]), &ports(&cloud), None));
+        let result = on_schedule(Function::Drain, &settings(&[]), &ports(&cloud));
         assert_eq!(result.is_err(), refuses == "heartbeat");
         let metrics = cloud.done().pop().expect("metrics");
         assert!(metrics.starts_with("metrics") && metrics.contains(unheld), "{metrics}");
@@ -127,18 +132,18 @@ fn a_drain_that_cannot_be_kept_waiting_is_counted() {
 fn what_leaves_the_warm_pool_is_let_go_and_what_the_group_lists_is_drained() {
     let cloud = Cloud::new(LifecycleState::InService, &[]);
     let other = InstanceId::new("i-2");
-    now(drain::release_from_warm_pool(&settings(&[]), &ports(&cloud), &other)).expect("a tick");
+    on_event(held(&other, WARM_POOL), &settings(&[]), &ports(&cloud)).expect("a tick");
     assert_eq!(cloud.done(), ["complete i-2 Continue"]);
 
     for lifecycle in [LifecycleState::InService, LifecycleState::TerminatingWait, LifecycleState::Terminating] {
         let cloud = Cloud::new(lifecycle, &[]);
-        now(drain::release_from_warm_pool(&settings(&[]), &ports(&cloud), &id())).expect("a tick");
+        on_event(held(&id(), WARM_POOL), &settings(&[]), &ports(&cloud)).expect("a tick");
         assert!(!cloud.done().iter().any(|done| done.starts_with("complete")), "{lifecycle:?}");
     }
 
     let cloud = Cloud::new(LifecycleState::InService, &[]);
     let dry = Ports { writer: None, ..ports(&cloud) };
-    now(drain::release_from_warm_pool(&settings(&[("DRY_RUN", "true")]), &dry, &other)).expect("a tick");
+    on_event(held(&other, WARM_POOL), &settings(&[("DRY_RUN", "true")]), &dry).expect("a tick");
     assert!(cloud.done().is_empty());
 }
 
@@ -146,7 +151,7 @@ fn what_leaves_the_warm_pool_is_let_go_and_what_the_group_lists_is_drained() {
 fn a_forecast_that_cannot_be_read_leaves_the_threshold_and_is_an_error_of_scale_in() {
     let cloud = idle_for_an_hour();
     let settings = settings(&[("FORECAST_PARAMETER", "/jibri/forecast")]);
-    let error = complaint(now(scale_in::run(&settings, &ports(&cloud))));
+    let error = complaint(on_schedule(Function::ScaleIn, &settings, &ports(&cloud)));
     assert!(error.contains("the threshold rules: ssm:GetParameter"), "{error}");
     one_sample(&cloud, &settings).expect("a tick");
 }

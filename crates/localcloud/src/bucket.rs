@@ -16,11 +16,11 @@ use axum::routing::{get, put};
 use md5::{Digest, Md5};
 use world::AwsError;
 
-use crate::arn;
 use crate::call_log::{ApiCall, Resource};
 use crate::server::caller;
 use crate::state::State;
 use crate::wire::{Parameters, Xml};
+use world::arn;
 
 /// The bucket's name, and that of the directory in which its objects lie.
 pub(crate) const BUCKET: &str = "recordings";

@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde::Serialize;
 use world::{Milliseconds, World};
 
-use crate::arn;
+use world::arn;
 
 /// One call of an AWS action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

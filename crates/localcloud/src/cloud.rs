@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use world::{Scripts, Snapshot, Summary, World};
 
-use crate::arn::REGION;
 use crate::bucket;
 use crate::call_log::{ApiCall, CallLog};
 use crate::clock::WorldClock;
@@ -27,6 +26,7 @@ use crate::scripts::ScriptHost;
 use crate::server::AwsServer;
 use crate::stack::Stack;
 use crate::state::State;
+use world::arn::REGION;
 
 /// How long stopping may take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);

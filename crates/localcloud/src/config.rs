@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use controller::Function;
 use world::WorldConfig;
 
 use crate::history::History;
@@ -66,18 +67,13 @@ pub struct FunctionConfig {
 impl FunctionConfig {
     /// The autoscaler's functions.
     pub fn standard() -> Vec<FunctionConfig> {
-        let every = |minutes, name: &str| FunctionConfig {
-            name: name.to_owned(),
-            timeout_seconds: 60,
-            every_minutes: Some(minutes),
-            on_lifecycle_events: false,
+        let standard = |function: Function| FunctionConfig {
+            name: function.name().to_owned(),
+            timeout_seconds: function.timeout_seconds(),
+            every_minutes: Some(function.every_minutes()),
+            on_lifecycle_events: function.takes_lifecycle_events(),
         };
-        vec![
-            every(1, "availability"),
-            every(1, "scale_in"),
-            FunctionConfig { on_lifecycle_events: true, ..every(1, "drain") },
-            every(5, "forecast"),
-        ]
+        Function::ALL.map(standard).into()
     }
 }
 

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use serde_json::json;
+use world::events::{lifecycle_event, scheduled_event};
 use world::{LifecycleEvent, Milliseconds};
 
-use crate::arn;
-use crate::clock::iso_8601;
 use crate::config::EventFaults;
 use crate::lambda::{Lambda, Outcome, Request};
 use crate::state::State;
@@ -41,7 +39,7 @@ impl EventBridge {
     pub(crate) fn send_due(&mut self, events: &[LifecycleEvent]) {
         let now = self.state.clock.now();
         for (minute, function) in self.due_schedules(now) {
-            let payload = scheduled_event(&self.state.next_id(), &function, minute);
+            let payload = scheduled_event(&self.state.next_id(), &function, minute).to_string();
             self.send(&function, "schedule", &payload, 0);
         }
         self.sent_until = now;
@@ -52,7 +50,7 @@ impl EventBridge {
             .map(|function| function.name.clone())
             .collect();
         for event in events {
-            let payload = lifecycle_event(&self.state.next_id(), event);
+            let payload = lifecycle_event(&self.state.next_id(), event).to_string();
             for function in &listeners {
                 self.send(function, "lifecycle event", &payload, ASYNCHRONOUS_RETRIES);
             }
@@ -110,56 +108,6 @@ fn minutes_between(after: Milliseconds, until: Milliseconds, minutes: u32) -> im
     let step = MINUTE * Milliseconds::from(minutes.max(1));
     let first = (after.div_euclid(step) + 1) * step;
     std::iter::successors(Some(first), move |moment| Some(moment + step)).take_while(move |moment| *moment <= until)
-}
-
-/// What EventBridge Scheduler sends, asynchronously, when the target has no input of its own.
-///
-/// <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html>
-fn scheduled_event(id: &str, function: &str, at: Milliseconds) -> String {
-    json!({
-        "version": "0",
-        "id": id,
-        "detail-type": "Scheduled Event",
-        "source": "aws.scheduler",
-        "account": arn::ACCOUNT,
-        "time": whole_seconds(at),
-        "region": arn::REGION,
-        "resources": [arn::schedule(function)],
-        "detail": "{}",
-    })
-    .to_string()
-}
-
-/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html>
-fn lifecycle_event(id: &str, event: &LifecycleEvent) -> String {
-    let (detail_type, origin, destination) = match event.transition {
-        "autoscaling:EC2_INSTANCE_LAUNCHING" => ("EC2 Instance-launch Lifecycle Action", "EC2", "AutoScalingGroup"),
-        _ => ("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "EC2"),
-    };
-    json!({
-        "version": "0",
-        "id": id,
-        "detail-type": detail_type,
-        "source": "aws.autoscaling",
-        "account": arn::ACCOUNT,
-        "time": whole_seconds(event.at),
-        "region": arn::REGION,
-        "resources": [arn::group(&event.group)],
-        "detail": {
-            "LifecycleActionToken": event.token,
-            "AutoScalingGroupName": event.group,
-            "LifecycleHookName": event.hook,
-            "EC2InstanceId": event.instance,
-            "LifecycleTransition": event.transition,
-            "Origin": origin,
-            "Destination": destination,
-        },
-    })
-    .to_string()
-}
-
-fn whole_seconds(moment: Milliseconds) -> String {
-    iso_8601(moment - moment.rem_euclid(1_000)).replace(".000Z", "Z")
 }
 
 /// Decides what becomes of each event.

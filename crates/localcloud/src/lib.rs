@@ -3,7 +3,6 @@
 //!
 //! What the world does is decided in the simulator alone; here it is only given a clock and ports.
 
-mod arn;
 mod bucket;
 mod call_log;
 mod clock;
@@ -26,10 +25,10 @@ mod state;
 mod throttle;
 mod wire;
 
-pub use arn::{ACCOUNT, REGION};
 pub use call_log::{ApiCall, Resource};
 pub use clock::WorldClock;
 pub use cloud::{Addresses, LocalCloud};
 pub use config::{CloudConfig, EventFaults, FunctionConfig, Ports};
 pub use history::{History, published};
 pub use lambda::{Invocation, Outcome};
+pub use world::arn::{ACCOUNT, REGION};

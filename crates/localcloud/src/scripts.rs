@@ -11,11 +11,11 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use world::ScriptRun;
 
-use crate::arn::REGION;
 use crate::bucket::BUCKET;
 use crate::cloud::Addresses;
 use crate::jibri::JibriPorts;
 use crate::state::State;
+use world::arn::REGION;
 
 /// Scripts that run at the same time: instances are many, the machine is one.
 const CONCURRENT_SCRIPTS: usize = 4;

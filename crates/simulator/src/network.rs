@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use controller::ports::{CallError, CallErrorKind};
+use controller::ports::CallError;
 
 use world::{Milliseconds, rng::Rng};
 
@@ -118,12 +118,11 @@ impl Fate {
 
     /// What the caller is told instead of an answer; `None` when the answer arrives.
     pub(crate) fn error(self, operation: &str) -> Option<CallError> {
-        let message = match self {
+        Some(match self {
             Fate::Arrives => return None,
-            Fate::Lost | Fate::AnswerLost => "request has timed out",
-            Fate::Fails => "InternalFailure: The request processing has failed",
-            Fate::Refused => "AccessDenied: the function may not call this",
-        };
-        Some(CallError { operation: operation.to_owned(), kind: CallErrorKind::Other, message: message.to_owned() })
+            Fate::Lost | Fate::AnswerLost => CallError::unanswered(operation, "request has timed out"),
+            Fate::Fails => CallError::answered(operation, "InternalFailure", "The request processing has failed"),
+            Fate::Refused => CallError::answered(operation, "AccessDenied", "the function may not call this"),
+        })
     }
 }

@@ -9,42 +9,23 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use controller::{Ports, Settings, TickError, availability, drain, forecast, scale_in};
-use planner::{InstanceId, Timestamp};
+use controller::{Function, Ports, Settings, TickError, invoke};
+use planner::Timestamp;
+use serde_json::Value;
 
 use crate::{
     client::{Client, SharedWorld},
     network::{Network, SharedNetwork},
 };
-use world::{LifecycleEvent, Milliseconds, World, WorldConfig, rng::Rng};
+use world::{
+    Milliseconds, World, WorldConfig,
+    events::{lifecycle_event, scheduled_event},
+    rng::Rng,
+};
 
-/// How often EventBridge invokes a function, in milliseconds.
-const SCHEDULE_MS: Milliseconds = 60_000;
-/// How often it invokes the forecast.
-const FORECAST_MS: Milliseconds = 5 * SCHEDULE_MS;
-
-/// After how long Lambda ends an invocation, in milliseconds: the template's `Timeout`.
-const LAMBDA_TIMEOUT_MS: Milliseconds = 60_000;
+const MINUTE_MS: Milliseconds = 60_000;
 /// How late a lifecycle event comes at most, in milliseconds.
 const LATEST_EVENT_MS: Milliseconds = 600_000;
-
-/// The functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Function {
-    /// Samples and scales out.
-    Availability,
-    /// Scales in and repairs.
-    ScaleIn,
-    /// Drains: the sweep, and lifecycle events.
-    Drain,
-    /// Forecasts, when there is a parameter for it.
-    Forecast,
-}
-
-impl Function {
-    /// Every function that is scheduled each minute.
-    pub const EVERY_MINUTE: [Function; 3] = [Function::Availability, Function::ScaleIn, Function::Drain];
-}
 
 /// What happens to the invocations themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -102,7 +83,7 @@ pub struct Runner {
     rng: Rng,
     network: SharedNetwork,
     /// Lifecycle events on their way, and when they arrive.
-    late_events: Vec<(Milliseconds, InstanceId)>,
+    late_events: Vec<(Milliseconds, Value)>,
     /// Which functions their schedules do not invoke, and until when.
     skipped: Vec<(Function, Milliseconds)>,
     running: Vec<Invocation>,
@@ -173,7 +154,7 @@ impl Runner {
 
     /// Starts a function now, as a person would by hand.
     pub fn invoke(&mut self, function: Function) {
-        self.start(function, None);
+        self.start_scheduled(function);
     }
 
     /// Lets the world and its functions go on until `end`.
@@ -191,22 +172,25 @@ impl Runner {
             self.world.borrow_mut().advance_to(moment.max(now));
             self.deliver_events();
             if moment >= self.next_schedule {
-                // The forecast first: the others read what it has written.
-                if self.settings.forecast_parameter.is_some()
-                    && self.next_schedule % FORECAST_MS == 0
-                    && self.forecasting
-                {
-                    self.schedule(Function::Forecast);
-                }
-                self.next_schedule += SCHEDULE_MS;
-                for function in Function::EVERY_MINUTE {
-                    self.schedule(function);
-                }
+                self.schedule_due();
             }
             self.poll_due();
         }
         self.deliver_events();
         self.poll_due();
+    }
+
+    /// Invokes what is due in this minute, the forecast first: the others read what it has written.
+    fn schedule_due(&mut self) {
+        let minute = self.next_schedule / MINUTE_MS;
+        self.next_schedule += MINUTE_MS;
+        let due = |function: &Function| minute % Milliseconds::from(function.every_minutes()) == 0;
+        let forecasts = self.settings.forecast_parameter.is_some() && self.forecasting;
+        let (first, then): (Vec<_>, Vec<_>) =
+            Function::ALL.into_iter().filter(due).partition(|function| *function == Function::Forecast);
+        for function in first.into_iter().filter(|_| forecasts).chain(then) {
+            self.schedule(function);
+        }
     }
 
     fn schedule(&mut self, function: Function) {
@@ -219,42 +203,48 @@ impl Runner {
             self.counts.dropped += 1;
             return;
         }
-        self.start(function, None);
+        self.start_scheduled(function);
         if self.rng.chance(self.faults.doubled) {
             self.counts.doubled += 1;
-            self.start(function, None);
+            self.start_scheduled(function);
         }
     }
 
     fn deliver_events(&mut self) {
         let events = self.world.borrow_mut().take_lifecycle_events();
         let now = self.world.borrow().now();
-        for LifecycleEvent { instance, .. } in events {
+        for event in &events {
             if self.rng.chance(self.faults.dropped) {
                 self.counts.dropped += 1;
                 continue;
             }
-            let instance = InstanceId::new(instance);
+            let event = lifecycle_event(&event.token, event);
             if self.rng.chance(self.faults.events_doubled) {
                 self.counts.events_doubled += 1;
-                self.start(Function::Drain, Some(instance.clone()));
+                self.start(Function::Drain, event.clone());
             }
             if self.rng.chance(self.faults.events_late) {
                 self.counts.events_late += 1;
-                self.late_events.push((now + self.rng.between(1, LATEST_EVENT_MS), instance));
+                self.late_events.push((now + self.rng.between(1, LATEST_EVENT_MS), event));
             } else {
-                self.start(Function::Drain, Some(instance));
+                self.start(Function::Drain, event);
             }
         }
         let events = std::mem::take(&mut self.late_events);
         let (due, later): (Vec<_>, Vec<_>) = events.into_iter().partition(|(at, _)| *at <= now);
         self.late_events = later;
-        for (_, instance) in due {
-            self.start(Function::Drain, Some(instance));
+        for (_, event) in due {
+            self.start(Function::Drain, event);
         }
     }
 
-    fn start(&mut self, function: Function, only: Option<InstanceId>) {
+    fn start_scheduled(&mut self, function: Function) {
+        let now = self.world.borrow().now();
+        let id = format!("00000000-0000-4000-8000-{:012x}", self.counts.started);
+        self.start(function, scheduled_event(&id, function.name(), now));
+    }
+
+    fn start(&mut self, function: Function, event: Value) {
         self.counts.started += 1;
         let now = self.world.borrow().now();
         let killed_at = self.rng.chance(self.faults.killed).then(|| {
@@ -269,14 +259,10 @@ impl Runner {
         let settings = Rc::clone(&self.settings);
         let writer = (!settings.dry_run).then(|| client.clone());
         let ports = Ports { reader: client.clone(), writer, jicofo: client.clone(), clock: client };
-        let deadline = Timestamp(now / 1000 + 58);
-        let future: Pin<Box<dyn Future<Output = Result<(), TickError>>>> = match function {
-            Function::Availability => Box::pin(async move { availability::run(&settings, &ports, deadline).await }),
-            Function::ScaleIn => Box::pin(async move { scale_in::run(&settings, &ports).await }),
-            Function::Drain => Box::pin(async move { drain::run(&settings, &ports, only.as_ref()).await }),
-            Function::Forecast => Box::pin(async move { forecast::run(&settings, &ports).await }),
-        };
-        self.running.push(Invocation { function, future, wake_at, killed_at, times_out_at: now + LAMBDA_TIMEOUT_MS });
+        let times_out_at = now + Milliseconds::from(function.timeout_seconds()) * 1000;
+        let deadline = Timestamp(times_out_at / 1000);
+        let future = Box::pin(async move { invoke(function, event, &settings, &ports, deadline).await });
+        self.running.push(Invocation { function, future, wake_at, killed_at, times_out_at });
     }
 
     /// Polls every invocation that wants to go on, in the order in which they began.

@@ -64,8 +64,7 @@ pub struct GroupInstanceView {
     pub launch_template_version: u32,
 }
 
-/// `LifecycleTransition` of a terminating hook.
-pub const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+pub use controller::words::TERMINATING;
 
 /// One of `DescribeLifecycleHooks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,6 +220,8 @@ pub struct LifecycleEvent {
     pub instance: String,
     /// `LifecycleTransition`, such as `autoscaling:EC2_INSTANCE_TERMINATING`.
     pub transition: &'static str,
+    /// `Origin`: `AutoScalingGroup` or `WarmPool`.
+    pub origin: &'static str,
 }
 
 /// A script that a host shall run on an instance (only when the world does not run scripts itself).

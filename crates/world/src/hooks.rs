@@ -157,6 +157,7 @@ impl World {
             hook: hook.name,
             instance: id.to_owned(),
             transition: TERMINATING,
+            origin: "AutoScalingGroup",
         });
         self.note(Happening::HookWaits { instance: id.to_owned() });
     }

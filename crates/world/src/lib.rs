@@ -3,10 +3,12 @@
 
 mod alarms;
 mod api;
+pub mod arn;
 mod audit;
 mod config;
 pub mod demand;
 mod ec2;
+pub mod events;
 mod group;
 mod hooks;
 mod incidents;

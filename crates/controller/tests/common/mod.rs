@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use controller::{Ports, Settings, TickError, ports::*, tags};
+use controller::{Function, Ports, Settings, TickError, invoke, ports::*, tags};
 use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000);
@@ -82,16 +82,21 @@ impl CloudReader for &Cloud {
         next(&mut self.hooks.borrow_mut())
     }
 
-    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
-        self.descriptions.clone().map_or_else(|| refused("ec2:DescribeInstances"), Ok)
+    async fn describe_instances_page(&self, _: Option<String>) -> Result<Page<InstanceDescription>, CallError> {
+        self.descriptions.clone().map_or_else(|| refused("ec2:DescribeInstances"), |found| Ok(Page::only(found)))
     }
 
     async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
         Ok(vec!["no capacity".into()])
     }
 
-    async fn list_commands(&self, _: Document, _: Timestamp) -> Result<Vec<SentCommand>, CallError> {
-        self.commands.clone().map_or_else(|| refused("ssm:ListCommandInvocations"), Ok)
+    async fn list_commands_page(
+        &self,
+        _: Document,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<SentCommand>, CallError> {
+        self.commands.clone().map_or_else(|| refused("ssm:ListCommandInvocations"), |sent| Ok(Page::only(sent)))
     }
 
     async fn fetch_forecast(&self) -> Result<String, CallError> {
@@ -102,7 +107,12 @@ impl CloudReader for &Cloud {
         refused("ssm:GetParameter")
     }
 
-    async fn fetch_history(&self, _: Timestamp, _: Timestamp) -> Result<History, CallError> {
+    async fn fetch_history_page(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<(usize, Series)>, CallError> {
         refused("cloudwatch:GetMetricData")
     }
 }
@@ -116,7 +126,7 @@ impl CloudWriter for &Cloud {
         self.act(format!("terminate {instance} {decrement}"))
     }
 
-    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+    async fn protect_batch(&self, instances: &[InstanceId]) -> Result<(), CallError> {
         self.act(format!("protect {}", instances.len()))
     }
 
@@ -128,11 +138,11 @@ impl CloudWriter for &Cloud {
         self.act(format!("complete {instance} {result:?}"))
     }
 
-    async fn tag(&self, instances: &[InstanceId], key: &str, _: &str) -> Result<(), CallError> {
+    async fn tag_batch(&self, instances: &[InstanceId], key: &str, _: &str) -> Result<(), CallError> {
         self.act(format!("tag {} {key}", instances.len()))
     }
 
-    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
+    async fn send_command_batch(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
         self.act(format!("send {document:?} {}", instances.len()))
     }
 
@@ -205,4 +215,36 @@ pub(crate) fn idle_for_an_hour() -> Cloud {
 /// Everybody may go: nobody is wanted. No setting allows it; here it makes one Jibri enough.
 pub(crate) fn wants_nobody() -> Settings {
     Settings { jibris_threshold: 0, ..settings(&[]) }
+}
+
+/// The sample event of this name.
+pub(crate) fn sample(name: &str) -> serde_json::Value {
+    let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a sample")).expect("JSON")
+}
+
+/// The event of the hook that holds an instance, which comes from there.
+pub(crate) fn held(instance: &InstanceId, origin: &str) -> serde_json::Value {
+    let mut event = sample("drain-lifecycle");
+    event["detail"]["EC2InstanceId"] = instance.as_str().into();
+    event["detail"]["Origin"] = origin.into();
+    event
+}
+
+/// What a function comes to on its schedule, when Lambda ends the invocation a minute from now.
+pub(crate) fn on_schedule<W: CloudWriter, C: Clock>(
+    function: Function,
+    settings: &Settings,
+    ports: &Ports<&Cloud, W, &Cloud, C>,
+) -> Result<(), TickError> {
+    now(invoke(function, sample(function.name()), settings, ports, NOW.plus_seconds(60)))
+}
+
+/// What `drain` comes to on the event of a hook.
+pub(crate) fn on_event(
+    event: serde_json::Value,
+    settings: &Settings,
+    ports: &Ports<&Cloud, &Cloud, &Cloud, Still>,
+) -> Result<(), TickError> {
+    now(invoke(Function::Drain, event, settings, ports, NOW.plus_seconds(60)))
 }

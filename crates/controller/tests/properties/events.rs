@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 
 use controller::{
-    Settings,
-    events::{Function, Trigger, read_event},
+    Function, Settings,
+    events::{Trigger, read_event},
 };
 use serde_json::Value;
 
 use super::assert_fit;
-
-const FUNCTIONS: [Function; 4] = [Function::Availability, Function::ScaleIn, Function::Drain, Function::Forecast];
 
 /// Whoever is told to drain an instance is told so by the group's own hook, and of an id that can be one.
 pub fn events(event: &Value) {
     let variables = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://10.0.1.5:8888")];
     let variables: BTreeMap<String, String> = variables.map(|(name, value)| (name.into(), value.into())).into();
     let settings = Settings::from_variables(&variables).expect("good settings");
-    for function in FUNCTIONS {
+    for function in Function::ALL {
         match read_event(function, &settings, event.clone()) {
             Err(problem) => assert_fit(&problem, 350),
             Ok(Trigger::Schedule) => assert_eq!(event["detail-type"], "Scheduled Event"),

@@ -1,6 +1,6 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
-use controller::{Ports, Settings, forecast as tick, ports::*, target::decide_target};
+use controller::{Function, Ports, Settings, invoke, ports::*, target::decide_target};
 use futures_util::FutureExt;
 use planner::{DrainResult, InstanceId, Timestamp};
 
@@ -25,6 +25,10 @@ pub fn forecast(parameter: &str, planned: &str, history: &History, recordings: u
 }
 
 fn run(cloud: &Cloud) {
+    let event = serde_json::json!({
+        "version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}",
+        "account": "123456789012", "time": "2027-01-15T08:00:00Z", "region": "eu-central-1", "resources": [],
+    });
     let variables = [
         ("AUTO_SCALING_GROUP", "jibri"),
         ("JICOFO_URLS", "http://10.0.1.5:8888"),
@@ -35,7 +39,7 @@ fn run(cloud: &Cloud) {
     let settings = Settings::from_variables(&variables).expect("good settings");
     assert_eq!((settings.forecast.maximum, MAXIMUM <= LARGEST_TARGET), (MAXIMUM, true));
     let ports = Ports { reader: cloud, writer: Some(cloud), jicofo: cloud, clock: StoppedClock };
-    let done = tick::run(&settings, &ports).now_or_never().expect("nothing is waited for");
+    let done = invoke(Function::Forecast, event, &settings, &ports, NOW).now_or_never().expect("nothing is waited for");
     if let Err(error) = done {
         assert_fit(&error.to_string(), 600);
     }
@@ -67,7 +71,7 @@ impl CloudReader for &Cloud {
         unreachable!("{NOBODY}")
     }
 
-    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
+    async fn describe_instances_page(&self, _: Option<String>) -> Result<Page<InstanceDescription>, CallError> {
         unreachable!("{NOBODY}")
     }
 
@@ -75,7 +79,12 @@ impl CloudReader for &Cloud {
         unreachable!("{NOBODY}")
     }
 
-    async fn list_commands(&self, _: Document, _: Timestamp) -> Result<Vec<SentCommand>, CallError> {
+    async fn list_commands_page(
+        &self,
+        _: Document,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<SentCommand>, CallError> {
         unreachable!("{NOBODY}")
     }
 
@@ -85,6 +94,15 @@ impl CloudReader for &Cloud {
 
     async fn fetch_planned(&self) -> Result<String, CallError> {
         Ok(self.planned.clone())
+    }
+
+    async fn fetch_history_page(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<(usize, Series)>, CallError> {
+        unreachable!("the history is answered as a whole")
     }
 
     async fn fetch_history(&self, _: Timestamp, _: Timestamp) -> Result<History, CallError> {
@@ -101,7 +119,7 @@ impl CloudWriter for &Cloud {
         unreachable!("{NOBODY}")
     }
 
-    async fn protect(&self, _: &[InstanceId]) -> Result<(), CallError> {
+    async fn protect_batch(&self, _: &[InstanceId]) -> Result<(), CallError> {
         unreachable!("{NOBODY}")
     }
 
@@ -113,11 +131,11 @@ impl CloudWriter for &Cloud {
         unreachable!("{NOBODY}")
     }
 
-    async fn tag(&self, _: &[InstanceId], _: &str, _: &str) -> Result<(), CallError> {
+    async fn tag_batch(&self, _: &[InstanceId], _: &str, _: &str) -> Result<(), CallError> {
         unreachable!("{NOBODY}")
     }
 
-    async fn send_command(&self, _: Document, _: &[InstanceId]) -> Result<(), CallError> {
+    async fn send_command_batch(&self, _: Document, _: &[InstanceId]) -> Result<(), CallError> {
         unreachable!("{NOBODY}")
     }
 

@@ -17,9 +17,9 @@ use world::Milliseconds;
 
 use self::environment::Environment;
 use self::runtime_api::Event;
-use crate::arn;
 use crate::config::FunctionConfig;
 use crate::state::State;
+use world::arn;
 
 /// Execution environments of one function.
 const CONCURRENCY_LIMIT: usize = 3;

@@ -6,9 +6,9 @@ use world::{AwsError, Ec2InstanceView};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
-use crate::arn;
 use crate::call_log::Resource;
 use crate::clock::iso_8601;
+use world::arn;
 
 /// The namespace of its answers.
 pub(crate) const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";

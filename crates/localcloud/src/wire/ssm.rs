@@ -7,8 +7,8 @@ use world::{AwsError, CommandView, Milliseconds};
 
 use super::page::{Page, page_size};
 use super::{Operation, refused};
-use crate::arn;
 use crate::call_log::Resource;
+use world::arn;
 
 const VALIDATION_EXCEPTION: &str = "ValidationException";
 /// The most and the default of `ListCommandInvocations` on one page.

@@ -13,9 +13,7 @@ use std::{
     task::Poll,
 };
 
-use controller::ports::{
-    CallError, CallErrorKind, Clock, Document, JicofoJibri, JicofoReader, JicofoReading, JicofoStats,
-};
+use controller::ports::{CallError, Clock, Document, JicofoJibri, JicofoReader, JicofoReading, JicofoStats};
 use planner::Timestamp;
 
 use crate::network::{Fate, Network, SharedNetwork};
@@ -119,7 +117,8 @@ impl Client {
         let now = self.world.borrow().now();
         let fate = self.network.borrow_mut().decide(operation, now, &mut self.rng.borrow_mut());
         let answer = match fate.error(operation) {
-            None => effect(&mut self.world.borrow_mut()).map_err(|error| call_error(operation, &error)),
+            None => effect(&mut self.world.borrow_mut())
+                .map_err(|error| CallError::answered(operation, error.code, &error.message)),
             Some(error) => {
                 if fate == Fate::AnswerLost {
                     // It has its effect, and nobody hears of it.
@@ -134,19 +133,6 @@ impl Client {
     }
 }
 
-/// An error of AWS, as the ticks tell them apart.
-fn call_error(operation: &str, error: &AwsError) -> CallError {
-    let kind = match error.code {
-        "ValidationError" if error.message.contains("No active Lifecycle Action") => {
-            CallErrorKind::NoActiveLifecycleAction
-        }
-        "InvalidInstanceId" | "InvalidInstanceID.NotFound" => CallErrorKind::UnknownInstance,
-        "ParameterNotFound" => CallErrorKind::ParameterNotFound,
-        _ => CallErrorKind::Other,
-    };
-    CallError { operation: operation.to_owned(), kind, message: error.to_string() }
-}
-
 impl JicofoReader for Client {
     async fn fetch_jicofos(&self) -> Vec<Result<JicofoReading, CallError>> {
         self.half_latency().await;
@@ -155,10 +141,7 @@ impl JicofoReader for Client {
         let mut conduct = self.conduct.get();
         conduct.heard = answers.iter().all(|answer| matches!(answer, JicofoAnswer::Answers(_)));
         self.conduct.set(conduct);
-        let failed = |message: &str| {
-            let operation = "GET /stats".to_owned();
-            Err(CallError { operation, kind: CallErrorKind::Other, message: message.to_owned() })
-        };
+        let failed = |message: &str| Err(CallError::unanswered("GET /stats", message));
         let read = |answer| match answer {
             JicofoAnswer::Answers(view) => Ok(reading(view)),
             JicofoAnswer::Refuses => failed("connection refused"),

@@ -1,26 +1,28 @@
 //! What the ticks read of AWS.
 
-use controller::ports::{
-    CallError, CallErrorKind, CloudReader, CommandStatus, Document, GroupDescription, GroupMember, HISTORY_METRICS,
-    History, HookDescription, InstanceDescription, SentCommand,
+use controller::{
+    ports::{
+        CallError, CloudReader, Document, GroupDescription, GroupMember, HISTORY_METRICS, HookDescription,
+        InstanceDescription, Page, SentCommand, Series,
+    },
+    words::{TERMINATING, command_status, drain_result, ec2_state, lifecycle_state},
 };
-use planner::{DrainResult, Ec2State, Group, InstanceId, LifecycleState, Timestamp};
+use planner::{Group, InstanceId, Timestamp};
 
 use super::{Client, seconds};
-use world::{Milliseconds, Statistic, TERMINATING, World};
+use world::{Milliseconds, Statistic, World};
 
 impl CloudReader for Client {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
         const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
         let found = self.call(OPERATION, |world| world.describe_auto_scaling_groups(&self.group)).await?;
         let Some(group) = found else {
-            let message = format!("there is no group {:?}", self.group);
-            return Err(CallError { operation: OPERATION.into(), kind: CallErrorKind::Other, message });
+            return Err(CallError::unanswered(OPERATION, &format!("there is no group {:?}", self.group)));
         };
         let members = group.instances.iter().map(|instance| GroupMember {
             id: InstanceId::new(&*instance.id),
             zone: instance.zone.clone(),
-            lifecycle: lifecycle(instance.lifecycle_state),
+            lifecycle: lifecycle_state(instance.lifecycle_state),
             protected: instance.protected,
             outdated: instance.launch_template_version != group.launch_template_version,
         });
@@ -34,33 +36,28 @@ impl CloudReader for Client {
     }
 
     async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
+        const OPERATION: &str = "autoscaling:DescribeLifecycleHooks";
         let names = std::slice::from_ref(&self.hook);
-        let hooks = self
-            .call("autoscaling:DescribeLifecycleHooks", |world| world.describe_lifecycle_hooks(&self.group, names))
-            .await?;
-        Ok(hooks.first().map(|hook| HookDescription {
+        let hooks = self.call(OPERATION, |world| world.describe_lifecycle_hooks(&self.group, names)).await?;
+        let Some(hook) = hooks.first() else { return Ok(None) };
+        let default_result =
+            drain_result(hook.default_result).ok_or_else(|| CallError::incomplete(OPERATION, "DefaultResult"))?;
+        Ok(Some(HookDescription {
             terminating: hook.transition == TERMINATING,
-            default_result: match hook.default_result {
-                "ABANDON" => DrainResult::Abandon,
-                _ => DrainResult::Continue,
-            },
+            default_result,
             heartbeat_timeout_seconds: u64::from(hook.heartbeat_timeout_seconds),
         }))
     }
 
-    async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
+    async fn describe_instances_page(&self, _: Option<String>) -> Result<Page<InstanceDescription>, CallError> {
         let found = self.call("ec2:DescribeInstances", |world| world.describe_instances_of_group(&self.group)).await?;
         let described = found.into_iter().map(|instance| InstanceDescription {
             id: InstanceId::new(instance.id),
-            state: match instance.state {
-                "terminated" => Ec2State::Terminated,
-                "shutting-down" => Ec2State::ShuttingDown,
-                _ => Ec2State::Exists,
-            },
+            state: ec2_state(instance.state),
             launched_at: seconds(instance.launched_at),
-            tags: instance.tags.into_iter().filter(|(key, _)| key.starts_with(controller::tags::PREFIX)).collect(),
+            tags: instance.tags.into_iter().collect(),
         });
-        Ok(described.collect())
+        Ok(Page::only(described.collect()))
     }
 
     async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError> {
@@ -74,7 +71,12 @@ impl CloudReader for Client {
             .collect())
     }
 
-    async fn list_commands(&self, document: Document, since: Timestamp) -> Result<Vec<SentCommand>, CallError> {
+    async fn list_commands_page(
+        &self,
+        document: Document,
+        since: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<SentCommand>, CallError> {
         let name = self.document(document);
         let commands = self
             .call("ssm:ListCommandInvocations", |world| world.list_command_invocations(name, since.0 * 1000))
@@ -82,13 +84,9 @@ impl CloudReader for Client {
         let sent = commands.into_iter().map(|command| SentCommand {
             instance: InstanceId::new(command.instance),
             sent_at: seconds(command.sent_at),
-            status: match command.status {
-                "Pending" | "InProgress" | "Delayed" | "Cancelling" => CommandStatus::InFlight,
-                "Success" => CommandStatus::Success(command.output),
-                _ => CommandStatus::Failed(command.status_details.to_owned()),
-            },
+            status: command_status(command.status, &command.output, command.status_details),
         });
-        Ok(sent.collect())
+        Ok(Page::only(sent.collect()))
     }
 
     async fn fetch_forecast(&self) -> Result<String, CallError> {
@@ -101,8 +99,13 @@ impl CloudReader for Client {
         self.call("ssm:GetParameter", |world| world.get_parameter(name)).await
     }
 
-    async fn fetch_history(&self, since: Timestamp, _: Timestamp) -> Result<History, CallError> {
-        let mut all: [_; HISTORY_METRICS.len()] = Default::default();
+    async fn fetch_history_page(
+        &self,
+        since: Timestamp,
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<(usize, Series)>, CallError> {
+        let mut all: [Series; HISTORY_METRICS.len()] = Default::default();
         let metrics = |world: &mut World| {
             for (series, (name, statistic, period_seconds)) in all.iter_mut().zip(HISTORY_METRICS) {
                 let statistic = match statistic {
@@ -118,18 +121,6 @@ impl CloudReader for Client {
             Ok(())
         };
         self.call("cloudwatch:GetMetricData", metrics).await?;
-        Ok(History::from_series(all))
-    }
-}
-
-fn lifecycle(state: &str) -> LifecycleState {
-    match state {
-        "Pending" | "Pending:Wait" | "Pending:Proceed" => LifecycleState::Pending,
-        "InService" => LifecycleState::InService,
-        "Terminating" => LifecycleState::Terminating,
-        "Terminating:Wait" => LifecycleState::TerminatingWait,
-        "Terminating:Proceed" => LifecycleState::TerminatingProceed,
-        "Terminating:Retained" => LifecycleState::TerminatingRetained,
-        _ => LifecycleState::Other,
+        Ok(Page::only(all.into_iter().enumerate().collect()))
     }
 }

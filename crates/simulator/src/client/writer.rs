@@ -1,6 +1,9 @@
 //! What the ticks change in AWS.
 
-use controller::ports::{CallError, CallErrorKind, CloudWriter, Document, Metric};
+use controller::{
+    ports::{CallError, CloudWriter, Document, Metric},
+    words::word_of,
+};
 use planner::{DrainResult, InstanceId};
 
 use super::Client;
@@ -23,15 +26,10 @@ impl CloudWriter for Client {
         .await
     }
 
-    async fn protect(&self, instances: &[InstanceId]) -> Result<(), CallError> {
-        for ids in instances.chunks(50) {
-            let ids = names(ids);
-            self.call("autoscaling:SetInstanceProtection", |world| {
-                world.set_instance_protection(&self.group, &ids, true)
-            })
-            .await?;
-        }
-        Ok(())
+    async fn protect_batch(&self, instances: &[InstanceId]) -> Result<(), CallError> {
+        let ids = names(instances);
+        self.call("autoscaling:SetInstanceProtection", |world| world.set_instance_protection(&self.group, &ids, true))
+            .await
     }
 
     async fn record_heartbeat(&self, instance: &InstanceId) -> Result<(), CallError> {
@@ -42,42 +40,20 @@ impl CloudWriter for Client {
     }
 
     async fn complete_lifecycle_action(&self, instance: &InstanceId, result: DrainResult) -> Result<(), CallError> {
-        let result = match result {
-            DrainResult::Continue => "CONTINUE",
-            DrainResult::Abandon => "ABANDON",
-        };
         self.call("autoscaling:CompleteLifecycleAction", |world| {
-            world.complete_lifecycle_action(&self.group, &self.hook, instance.as_str(), result)
+            world.complete_lifecycle_action(&self.group, &self.hook, instance.as_str(), word_of(result))
         })
         .await
     }
 
-    async fn tag(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
+    async fn tag_batch(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
         let tags = [(key.to_owned(), value.to_owned())];
         self.call("ec2:CreateTags", |world| world.create_tags(&names(instances), &tags)).await
     }
 
-    /// One that SSM does not know keeps no other from its command, as in the adapter for AWS.
-    async fn send_command(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
-        const OPERATION: &str = "ssm:SendCommand";
-        let name = self.document(document);
-        for ids in instances.chunks(50) {
-            let all = names(ids);
-            match self.call(OPERATION, |world| world.send_command(name, &all, 60)).await {
-                Ok(_) => {}
-                Err(error) if error.kind == CallErrorKind::UnknownInstance => {
-                    for id in ids {
-                        let one = names(std::slice::from_ref(id));
-                        match self.call(OPERATION, |world| world.send_command(name, &one, 60)).await {
-                            Err(error) if error.kind != CallErrorKind::UnknownInstance => return Err(error),
-                            _ => {}
-                        }
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    async fn send_command_batch(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {
+        let (name, ids) = (self.document(document), names(instances));
+        self.call("ssm:SendCommand", |world| world.send_command(name, &ids, 60).map(|_| ())).await
     }
 
     async fn put_forecast(&self, value: &str) -> Result<(), CallError> {

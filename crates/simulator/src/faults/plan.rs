@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use controller::Settings;
+use controller::{Function, Settings};
 
 use super::FaultKind;
-use crate::{
-    network::CallFaults,
-    run::{Function, InvocationFaults},
-};
+use crate::{network::CallFaults, run::InvocationFaults};
 use world::{
     AuditLimits, FaultRates, Incident, JicofoFault, Milliseconds, WorldConfig,
     demand::{Office, generate},
@@ -24,6 +21,8 @@ const FAULTS_MS: Milliseconds = 11 * HOUR_MS;
 /// The outages that keep the functions from everything: an hour each at most, and far enough from each other for a
 /// heartbeat in between.
 const OUTAGES_MS: Milliseconds = HOUR_MS;
+/// The functions whose schedule may rest.
+const EVERY_MINUTE: [Function; 3] = [Function::Availability, Function::ScaleIn, Function::Drain];
 /// How many kinds a day has on which not all are to meet.
 const FEW: usize = 3;
 const DRAIN_LIMIT_MINUTES: Milliseconds = 240;
@@ -172,7 +171,7 @@ impl Plan {
                 FaultKind::ParametersRefused => Strike::Refuse("ssm:GetParameter", for_up_to(3 * HOUR_MS)),
                 FaultKind::SkippedFunctions => {
                     let pause_ms = for_up_to(30 * MINUTE_MS);
-                    let function = Function::EVERY_MINUTE[usize::try_from(rng.below(3)).unwrap_or(0)];
+                    let function = EVERY_MINUTE[usize::try_from(rng.below(3)).unwrap_or(0)];
                     Strike::Skip(function, pause_ms)
                 }
                 FaultKind::HookDeleted => {

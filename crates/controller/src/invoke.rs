@@ -1,0 +1,41 @@
+//! One invocation: an event becomes a tick. Lambda and the simulation both begin here.
+
+use planner::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    Function, Ports, Settings, TickError, availability, drain,
+    events::{Trigger, read_event},
+    forecast,
+    ports::{Clock, CloudReader, CloudWriter, JicofoReader},
+    scale_in,
+};
+
+/// How long before Lambda's own deadline a tick begins nothing new, in seconds.
+const DEADLINE_MARGIN_SECONDS: u64 = 5;
+
+/// Runs `function` on what has invoked it; Lambda ends the invocation at `deadline`.
+///
+/// # Errors
+/// An event that the function does not take, and whatever failed in the tick.
+pub async fn invoke<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
+    function: Function,
+    event: Value,
+    settings: &Settings,
+    ports: &Ports<R, W, J, C>,
+    deadline: Timestamp,
+) -> Result<(), TickError> {
+    let trigger = read_event(function, settings, event).map_err(TickError::from)?;
+    match (function, trigger) {
+        (Function::Availability, _) => {
+            availability::run(settings, ports, deadline.minus_seconds(DEADLINE_MARGIN_SECONDS)).await
+        }
+        (Function::ScaleIn, _) => scale_in::run(settings, ports).await,
+        (Function::Forecast, _) => forecast::run(settings, ports).await,
+        (Function::Drain, Trigger::Schedule) => drain::run(settings, ports, None).await,
+        (Function::Drain, Trigger::Terminating(instance)) => drain::run(settings, ports, Some(&instance)).await,
+        (Function::Drain, Trigger::LeavingWarmPool(instance)) => {
+            drain::release_from_warm_pool(settings, ports, &instance).await
+        }
+    }
+}
