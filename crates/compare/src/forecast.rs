@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use forecast::{Forecast as Targets, Input, Minute, SLOT_SECONDS, State};
 use planner::{
-    Action, Command, CommandOutcome, DrainHook, DrainResult, Ec2State, Group, HealthStatus, Instance, InstanceId,
-    InstanceReport, JibriProcess, JibriStatus, LifecycleState, Observation, Recorded, Signal, Target, Timestamp,
-    plan_capacity, plan_scale_in,
+    Action, Command, CommandOutcome, DrainHook, DrainResult, Ec2Record, Ec2State, Group, HealthStatus, Instance,
+    InstanceId, InstanceReport, JibriProcess, JibriStatus, LifecycleState, Observation, Reading, Recorded, Signal,
+    Target, Timestamp, plan_scale_in, plan_scale_out,
 };
 
 use super::pool::{Pool, PoolPolicy};
@@ -154,15 +154,17 @@ impl Forecast {
                 lifecycle: if launching { LifecycleState::Pending } else { LifecycleState::InService },
                 protected: true,
                 outdated: false,
-                ec2: Some(Ec2State::Exists),
-                launched_at: Some(Timestamp(pool.launched_at(number))),
-                registered_at: memory.registered_at,
-                recorded: memory.recorded,
-                draining_since: None,
+                ec2: Reading::Read(Ec2Record {
+                    state: Ec2State::Exists,
+                    launched_at: Timestamp(pool.launched_at(number)),
+                    registered_at: memory.registered_at,
+                    recorded: memory.recorded,
+                    draining_since: None,
+                }),
                 jibri,
                 last_selected_at: last_selected_at.map(Timestamp),
-                check: memory.check.clone(),
-                drain: None,
+                check: memory.check.clone().map_or(Reading::Unlisted, Reading::Read),
+                drain: Reading::NotAsked,
             });
         };
         pool.launches_under_way().for_each(|number| see(number, JibriStatus::Missing, None));
@@ -176,7 +178,7 @@ impl Forecast {
             instances,
             signal: Signal::Fresh,
             strangers: Vec::new(),
-            target: self.target(pool.now()),
+            target: Some(self.target(pool.now())),
         }
     }
 
@@ -210,7 +212,7 @@ impl PoolPolicy for Forecast {
             self.make_forecast(pool);
         }
         let observation = self.observe(pool);
-        let plan = plan_capacity(&self.planner, &observation);
+        let plan = plan_scale_out(&self.planner, &observation);
         plan.steps.iter().for_each(|step| self.apply(pool, &step.action));
         if pool.now() % 60 == 0 {
             let observation = self.observe(pool);

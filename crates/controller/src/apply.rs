@@ -1,10 +1,12 @@
-//! Applies a checked plan: each precondition is confirmed at the last moment, and each step stands alone, so
-//! that one that fails keeps no other from being done.
+//! Applies a checked plan, stage after stage: each precondition is confirmed at the last moment, and each step stands
+//! alone, so that one that fails keeps no other from being done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use planner::{Action, DrainResult, InstanceId, LifecycleState, Observation, Plan, Policy, check_plan, why_unheld};
+use planner::{
+    Action, DrainResult, InstanceId, LifecycleState, Observation, Plan, Policy, Stage, check_plan, why_unheld,
+};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -45,7 +47,7 @@ pub(crate) async fn apply_checked<R: CloudReader, W: CloudWriter>(
     let Some(writer) = writer else {
         return 0;
     };
-    let mut applier = Applier { reader, writer, errors, unheld_drains: 0 };
+    let mut applier = Applier { reader, writer, errors, unheld_drains: 0, noted: true };
     applier.apply(plan).await;
     applier.unheld_drains
 }
@@ -55,10 +57,10 @@ fn log_plan(plan: &Plan, dry_run: bool) {
         info!(dry_run, action = %step.action, reason = step.reason, "planned a step");
     }
     for wait in &plan.waits {
-        debug!(wait, "waiting");
+        debug!(%wait, "waiting");
     }
     for problem in &plan.problems {
-        warn!(problem, "found a problem");
+        warn!(%problem, "found a problem");
     }
 }
 
@@ -67,22 +69,25 @@ struct Applier<'a, R, W> {
     writer: &'a W,
     errors: &'a mut TickError,
     unheld_drains: u64,
+    /// Whether every tag could be written.
+    noted: bool,
 }
 
 impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
-    /// What saves recordings and serves requests comes first; what begins to end something comes last.
     async fn apply(&mut self, plan: &Plan) {
-        self.heartbeat(plan).await;
-        // Their evidence is at hand: they must not wait for commands that time out.
-        self.complete_drains(plan).await;
-        self.raise_desired(plan).await;
-        self.protect(plan).await;
-        let noted = self.tag(plan).await;
-        self.send(plan, Document::Drain).await;
-        self.send(plan, Document::Check).await;
-        // What is known of the others' idle times may be as old as the tags that could not be written.
-        if noted {
-            self.terminate(plan).await;
+        for stage in Stage::ALL {
+            match stage {
+                Stage::Heartbeats => self.heartbeat(plan).await,
+                Stage::DrainEnds => self.complete_drains(plan).await,
+                Stage::Raise => self.raise_desired(plan).await,
+                Stage::Protection => self.protect(plan).await,
+                Stage::Tags => self.tag(plan).await,
+                Stage::DrainCommands => self.send(plan, Document::Drain).await,
+                Stage::Checks => self.send(plan, Document::Check).await,
+                Stage::Terminations if self.noted => self.terminate(plan).await,
+                // What is known of the others' idle times may be as old as the tags that could not be written.
+                Stage::Terminations => {}
+            }
         }
     }
 
@@ -99,7 +104,7 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
     }
 
     async fn heartbeat(&mut self, plan: &Plan) {
-        let waiting = instances_of(plan, |action| matches!(action, Action::Heartbeat { .. }));
+        let waiting = instances_of(plan, Stage::Heartbeats);
         let beats = stream::iter(waiting.iter().map(|id| self.writer.record_heartbeat(id)));
         for (id, result) in waiting.iter().zip(beats.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await) {
             self.note_hold(unless_ended(id, result));
@@ -107,7 +112,7 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
     }
 
     async fn complete_drains(&mut self, plan: &Plan) {
-        let ends = plan.steps.iter().filter_map(|step| match &step.action {
+        let ends = plan.actions_of(Stage::DrainEnds).filter_map(|action| match action {
             Action::CompleteDrain { instance, result } => Some((instance, *result)),
             _ => None,
         });
@@ -119,12 +124,12 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
     }
 
     async fn raise_desired(&mut self, plan: &Plan) {
-        for step in &plan.steps {
-            let Action::RaiseDesired { to, .. } = step.action else {
+        for action in plan.actions_of(Stage::Raise) {
+            let Action::RaiseDesired { to, .. } = *action else {
                 continue;
             };
             match self.reader.describe_group().await {
-                // Somebody else has raised it meanwhile: setting it now could lower it.
+                // It was raised by hand or by an alarm meanwhile: setting it now could lower it.
                 Ok(group) if group.sizes.desired_capacity >= to => {
                     info!(
                         desired = group.sizes.desired_capacity,
@@ -141,18 +146,17 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
     }
 
     async fn protect(&mut self, plan: &Plan) {
-        let bare = instances_of(plan, |action| matches!(action, Action::Protect { .. }));
+        let bare = instances_of(plan, Stage::Protection);
         if !bare.is_empty() {
             let result = self.writer.protect(&bare).await;
             self.note(result);
         }
     }
 
-    /// Whether everything could be noted.
-    async fn tag(&mut self, plan: &Plan) -> bool {
+    async fn tag(&mut self, plan: &Plan) {
         let mut batches: BTreeMap<(&str, String), Vec<InstanceId>> = BTreeMap::new();
-        for step in &plan.steps {
-            let (key, value, instance) = match &step.action {
+        for action in plan.actions_of(Stage::Tags) {
+            let (key, value, instance) = match action {
                 Action::TagRegistered { instance, at } => (tags::REGISTERED_AT, tags::format_moment(*at), instance),
                 Action::TagState { instance, recorded } => (tags::STATE, tags::format_recorded(*recorded), instance),
                 Action::TagDraining { instance, since } => {
@@ -162,20 +166,19 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
             };
             batches.entry((key, value)).or_default().push(instance.clone());
         }
-        let mut noted = true;
         for ((key, value), instances) in batches {
             let result = self.writer.tag(&instances, key, &value).await;
-            noted &= result.is_ok();
+            self.noted &= result.is_ok();
             self.note(result);
         }
-        noted
     }
 
     async fn send(&mut self, plan: &Plan, document: Document) {
-        let asked = instances_of(plan, |action| match document {
-            Document::Check => matches!(action, Action::Check { .. }),
-            Document::Drain => matches!(action, Action::SendDrain { .. }),
-        });
+        let stage = match document {
+            Document::Check => Stage::Checks,
+            Document::Drain => Stage::DrainCommands,
+        };
+        let asked = instances_of(plan, stage);
         if !asked.is_empty() {
             let result = self.writer.send_command(document, &asked).await;
             self.note(result);
@@ -183,8 +186,8 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
     }
 
     async fn terminate(&mut self, plan: &Plan) {
-        for step in &plan.steps {
-            let Action::Terminate { instance, decrement } = &step.action else {
+        for action in plan.actions_of(Stage::Terminations) {
+            let Action::Terminate { instance, decrement } = action else {
                 continue;
             };
             let hook = match self.reader.describe_hook().await {
@@ -218,9 +221,10 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
     }
 }
 
-fn instances_of(plan: &Plan, wanted: impl Fn(&Action) -> bool) -> Vec<InstanceId> {
-    let steps = plan.steps.iter().filter(|step| wanted(&step.action));
-    let instances: BTreeSet<InstanceId> = steps.filter_map(|step| step.action.instance().cloned()).collect();
+/// The instances that this stage is about, each once, in the order of their ids.
+fn instances_of(plan: &Plan, stage: Stage) -> Vec<InstanceId> {
+    let instances: BTreeSet<InstanceId> =
+        plan.actions_of(stage).filter_map(|action| action.instance().cloned()).collect();
     instances.into_iter().collect()
 }
 

@@ -1,15 +1,16 @@
 //! Every minute, a sample every ten seconds: metrics, and scale-out.
 
-use planner::{Signal, Timestamp, count_pool, plan_capacity};
+use planner::{Signal, Timestamp, count_pool, plan_scale_out};
 use tracing::warn;
 
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
     metrics::{Metric, datum, pool_metrics},
-    observe::assemble,
+    observe::observe,
     ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
     publish::publish,
+    readings::Readings,
     target::decide_target,
 };
 
@@ -69,6 +70,7 @@ impl Silence {
                 self.since.get_or_insert(now);
                 self.why = Some(why.clone());
             }
+            Signal::NotAsked => {}
         }
     }
 }
@@ -90,19 +92,22 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         Ok(group) => group,
         Err(error) => return errors.add(error),
     };
-    // The gap shows without EC2 too: who has no launch time is new, and gets no tag.
-    let descriptions = ports.reader.describe_instances().await.unwrap_or_else(|error| {
-        errors.add(error);
-        Vec::new()
-    });
     let silent_seconds = silence.since.map_or(0, |since| now.seconds_since(since));
-    let observed = assemble(now, group, descriptions, jicofos, target, silent_seconds);
+    let observed = observe(Readings {
+        descriptions: Some(ports.reader.describe_instances().await),
+        jicofos: Some(jicofos),
+        target: Some(target),
+        silent_seconds,
+        ..Readings::new(now, group, &settings.policy)
+    });
+    // The gap shows without EC2 too: an instance whose launch was not read counts as new, and gets no tag.
+    observed.failures.iter().for_each(|failure| errors.add(failure));
     silence.update(&observed.observation.signal, now);
     for oddity in &observed.oddities {
         warn!(oddity, "ignored what cannot be read");
     }
 
-    let plan = plan_capacity(&settings.policy, &observed.observation);
+    let plan = plan_scale_out(&settings.policy, &observed.observation);
     check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors).await;
 
     let counts = count_pool(&settings.policy, &observed.observation);

@@ -1,28 +1,28 @@
 //! On the lifecycle event, and every minute: every instance that the hook holds is kept waiting until it is drained.
 
 use planner::{
-    Action, Command, CommandOutcome, DrainResult, InstanceId, LifecycleState, Observation, Plan, Step, Target,
+    Action, CommandOutcome, DrainResult, Instance, InstanceId, LifecycleState, Observation, Plan, Policy, Step,
     check_plan, plan_drain,
 };
-
 use tracing::info;
 
 use crate::{
     Ports, Settings, TickError,
     apply::{apply_checked, unless_ended},
     metrics::{Metric, datum},
-    observe::{assemble, newest_commands},
+    observe::observe,
     ports::{Clock, CloudReader, CloudWriter, Datum, Document, GroupMember, JicofoReader},
     publish::publish,
+    readings::Readings,
 };
 
 /// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.
 const LOOK_BACK_MARGIN_SECONDS: u64 = 60;
 
-/// Takes every drain one step further, whoever asked for it; `only` restricts it to the instance of an event.
+/// Takes every drain one step further, whatever began it; `only` restricts it to the instance of an event.
 ///
 /// # Errors
-/// What failed; the other drains go on. Only without the group's answer can nobody be kept waiting: the hook's
+/// What failed; the other drains go on. Only without the group's answer can no instance be kept waiting: the hook's
 /// heartbeat time-out must outlast several ticks.
 pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
@@ -41,32 +41,20 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
     let observation = match group.members.is_empty() {
         true => None,
         false => {
-            // A drain goes on whatever else cannot be read: heartbeats need nothing but the group.
-            let descriptions = ports.reader.describe_instances().await.unwrap_or_else(|error| {
-                errors.add(error);
-                Vec::new()
+            let since = now.minus_seconds(policy.command_lost_seconds + LOOK_BACK_MARGIN_SECONDS);
+            let observed = observe(Readings {
+                descriptions: Some(ports.reader.describe_instances().await),
+                drains: Some(ports.reader.list_commands(Document::Drain, since).await),
+                ..Readings::new(now, group, policy)
             });
-            let target = Target { spare: 0, hold: 0, hold_soon: 0, source: "nobody".into() };
-            let observed = assemble(now, group, descriptions, Vec::new(), target, 0);
-            Some(attach_commands(settings, ports, observed.observation, &mut errors).await)
+            // A drain goes on whatever else cannot be read: heartbeats need nothing but the group.
+            observed.failures.iter().for_each(|failure| errors.add(failure));
+            Some(observed.observation)
         }
     };
     let mut unheld_drains = 0;
     if let Some(observation) = &observation {
-        let mut plan = Plan::default();
-        for instance in &observation.instances {
-            let one = plan_drain(policy, now, &observation.group, instance);
-            // Each on its own: what is wrong with one drain must not keep the others from their heartbeat.
-            match check_plan(policy, observation, &one) {
-                Ok(()) => plan.append(one),
-                Err(violations) => {
-                    errors.add_violations(&one, &violations);
-                    let reason = "its plan cannot be applied".to_owned();
-                    let action = Action::Heartbeat { instance: instance.id.clone() };
-                    plan.steps.push(Step { action, reason });
-                }
-            }
-        }
+        let plan = plan_drains(policy, observation, &mut errors);
         unheld_drains = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
     }
     if only.is_none() {
@@ -74,6 +62,23 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         publish(settings, ports.writer.as_ref(), &metrics, &mut errors).await;
     }
     errors.into_result()
+}
+
+/// Plans and checks each drain on its own: what is wrong with one must not keep the others from their heartbeat.
+fn plan_drains(policy: &Policy, observation: &Observation, errors: &mut TickError) -> Plan {
+    let mut plan = Plan::default();
+    for instance in &observation.instances {
+        let one = plan_drain(policy, observation.now, &observation.group, instance);
+        match check_plan(policy, observation, &one) {
+            Ok(()) => plan.append(one),
+            Err(violations) => {
+                errors.add_violations(&one, &violations);
+                let action = Action::Heartbeat { instance: instance.id.clone() };
+                plan.steps.push(Step { action, reason: "its plan cannot be applied".into() });
+            }
+        }
+    }
+    plan
 }
 
 /// Lets an instance go that leaves the warm pool. It has never run a Jibri: `instance/start.sh` starts none before the
@@ -99,31 +104,6 @@ pub(crate) async fn release_from_warm_pool<R: CloudReader, W: CloudWriter, J: Ji
     Ok(())
 }
 
-async fn attach_commands<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
-    settings: &Settings,
-    ports: &Ports<R, W, J, C>,
-    mut observation: Observation,
-    errors: &mut TickError,
-) -> Observation {
-    let since = observation.now.minus_seconds(settings.policy.command_lost_seconds + LOOK_BACK_MARGIN_SECONDS);
-    match ports.reader.list_commands(Document::Drain, since).await {
-        Ok(sent) => {
-            let mut newest = newest_commands(sent);
-            for instance in &mut observation.instances {
-                instance.drain = newest.remove(&instance.id);
-            }
-        }
-        Err(error) => {
-            errors.add(error);
-            // What was sent cannot be seen now: wait for it, and keep the instance.
-            for instance in &mut observation.instances {
-                instance.drain = Some(Command { sent_at: observation.now, outcome: CommandOutcome::InFlight });
-            }
-        }
-    }
-    observation
-}
-
 /// What is not known of any drain is left out: it is not zero.
 fn drain_metrics(
     now: planner::Timestamp,
@@ -137,11 +117,11 @@ fn drain_metrics(
         datum(Metric::UnheldDrains, unheld, now),
         datum(Metric::RetainedInstances, u64::try_from(retained).unwrap_or(u64::MAX), now),
     ];
-    if instances.iter().all(|instance| instance.ec2.is_some()) {
-        let oldest = instances.iter().filter_map(|instance| instance.draining_since).min();
+    if instances.iter().all(|instance| instance.ec2.read().is_some()) {
+        let oldest = instances.iter().filter_map(Instance::draining_since).min();
         metrics.push(datum(Metric::OldestDrainSeconds, oldest.map_or(0, |since| now.seconds_since(since)), now));
     }
-    let reported = instances.iter().filter_map(|instance| match &instance.drain.as_ref()?.outcome {
+    let reported = instances.iter().filter_map(|instance| match &instance.drain.read()?.outcome {
         CommandOutcome::Reported(report) => Some(u64::from(report.recordings_failed)),
         CommandOutcome::InFlight | CommandOutcome::Failed(_) => None,
     });

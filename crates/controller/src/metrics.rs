@@ -31,10 +31,11 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         datum(Metric::UnlaunchedJibris, counts.unlaunched, now),
         datum(Metric::DesiredCapacity, observation.group.desired_capacity, now),
         datum(Metric::MaxSize, observation.group.max_size, now),
-        datum(Metric::SpareTarget, observation.target.spare, now),
-        datum(Metric::HoldTarget, observation.target.hold, now),
-        datum(Metric::DrainingJibris, counts.draining, now),
     ];
+    if let Some(target) = &observation.target {
+        metrics.extend([datum(Metric::SpareTarget, target.spare, now), datum(Metric::HoldTarget, target.hold, now)]);
+    }
+    metrics.push(datum(Metric::DrainingJibris, counts.draining, now));
     if lost {
         return metrics;
     }
@@ -76,6 +77,6 @@ fn launch_times(observation: &Observation, plan: &Plan) -> Vec<Datum> {
         _ => None,
     });
     let launched =
-        newcomers.filter_map(|id| observation.instances.iter().find(|instance| instance.id == *id)?.launched_at);
+        newcomers.filter_map(|id| observation.instances.iter().find(|instance| instance.id == *id)?.launched_at());
     launched.map(|at| datum(Metric::LaunchSeconds, observation.now.seconds_since(at), observation.now)).collect()
 }

@@ -1,77 +1,144 @@
-//! Makes one observation of everything that was read. What could not be read is unknown.
+//! Makes one observation of everything that a tick has read. What could not be read is unknown; what was not asked says so.
 
 use std::collections::BTreeMap;
 
 use planner::{
-    Command, CommandOutcome, DrainHook, Instance, InstanceId, JibriStatus, Observation, Signal, Target, Timestamp,
+    Command, CommandOutcome, DrainHook, Ec2Record, Instance, InstanceId, JibriStatus, Observation, Reading, Signal,
+    Timestamp, all_have_exited,
 };
+use tracing::info;
 
 use crate::{
-    ports::{
-        CallError, CommandStatus, GroupDescription, HookDescription, InstanceDescription, JicofoJibri, JicofoReading,
-        JicofoStats, SentCommand,
-    },
+    heard::Heard,
+    ports::{CallError, CommandStatus, HookDescription, InstanceDescription, JicofoStats, SentCommand},
+    readings::{Answer, Readings},
     report, tags,
-    text::shorten,
 };
 
 /// An observation, and what goes with it.
 pub(crate) struct Observed {
+    /// What the tick plans on.
     pub(crate) observation: Observation,
     /// The counters of all Jicofos that answered, added up.
     pub(crate) stats: JicofoStats,
-    /// When Jibris were last selected, group or not.
+    /// When Jibris were last selected, of this group or another.
     pub(crate) selections: Vec<Timestamp>,
-    /// What somebody should look at.
+    /// What an operator should look at.
     pub(crate) oddities: Vec<String>,
+    /// The questions that got no answer, Jicofo's apart: these are in the signal.
+    pub(crate) failures: Vec<CallError>,
 }
 
-/// Puts the readings together; the hook and the commands are read by whoever needs them. `silent_seconds` tells for how
-/// long the signal has been lost already.
-pub(crate) fn assemble(
-    now: Timestamp,
-    group: GroupDescription,
-    descriptions: Vec<InstanceDescription>,
-    jicofos: Vec<Result<JicofoReading, CallError>>,
-    target: Target,
-    silent_seconds: u64,
-) -> Observed {
-    let heard = Heard::listen(jicofos);
+/// Makes the observation, once and whole: nothing is put into it afterwards.
+pub(crate) fn observe(readings: Readings) -> Observed {
+    let Readings { now, group, .. } = readings;
+    let mut failures = Vec::new();
     let mut oddities = Vec::new();
-    let mut ec2: BTreeMap<InstanceId, InstanceDescription> =
-        descriptions.into_iter().map(|description| (description.id.clone(), description)).collect();
+    let mut ec2 = BySubject::new(readings.descriptions, &mut failures, |descriptions| {
+        descriptions.into_iter().map(|description| (description.id.clone(), description)).collect()
+    });
+    let mut checks = BySubject::new(readings.checks, &mut failures, newest_commands);
+    let mut drains = BySubject::new(readings.drains, &mut failures, newest_commands);
+    let hook = match readings.hook {
+        Some(Ok(found)) => read_hook(found),
+        Some(Err(error)) => {
+            failures.push(error);
+            DrainHook::Unknown
+        }
+        None => DrainHook::NotAsked,
+    };
+    let heard = readings.jicofos.map(Heard::listen);
     let mut instances = Vec::with_capacity(group.members.len());
     for member in group.members {
-        let description = ec2.remove(&member.id);
-        let tags = description.as_ref().map(|found| tags::read_tags(&found.tags, now)).unwrap_or_default();
-        oddities.extend(tags.unreadable.iter().map(|tag| format!("{} has an unreadable tag: {tag}", member.id)));
-        let (jibri, last_selected_at) = heard.status_of(&member.id);
+        let unasked = (JibriStatus::NotAsked, None);
+        let (jibri, last_selected_at) = heard.as_ref().map_or(unasked, |heard| heard.status_of(&member.id));
         instances.push(Instance {
             zone: member.zone,
             lifecycle: member.lifecycle,
             protected: member.protected,
             outdated: member.outdated,
-            ec2: description.as_ref().map(|found| found.state),
-            launched_at: description.as_ref().map(|found| found.launched_at),
-            registered_at: tags.registered_at,
-            recorded: tags.recorded,
-            draining_since: tags.draining_since,
+            ec2: ec2.take(&member.id).map(|description| read_record(&description, now, &mut oddities)),
             jibri,
             last_selected_at,
-            check: None,
-            drain: None,
+            check: checks.take(&member.id),
+            drain: drains.take(&member.id),
             id: member.id,
         });
     }
-    let strangers = heard.strangers(&instances);
-    let signal = match heard.trouble(&instances) {
-        None => Signal::Fresh,
-        Some(why) => Signal::Lost { why, for_seconds: silent_seconds },
+    let signal = match &heard {
+        None => Signal::NotAsked,
+        Some(heard) => match trouble(heard, &instances, now, readings.check_validity_seconds) {
+            None => Signal::Fresh,
+            Some(why) => Signal::Lost { why, for_seconds: readings.silent_seconds },
+        },
     };
-    let selections = heard.jibris.values().filter_map(|jibri| jibri.last_selected_at).collect();
+    let heard = heard.unwrap_or_default();
+    let strangers = heard.strangers(&instances);
     let observation =
-        Observation { now, group: group.sizes, hook: DrainHook::Unknown, instances, signal, strangers, target };
-    Observed { observation, stats: heard.stats, selections, oddities }
+        Observation { now, group: group.sizes, hook, instances, signal, strangers, target: readings.target };
+    Observed { observation, selections: heard.selections(), stats: heard.stats, oddities, failures }
+}
+
+/// One answer about many instances, by instance.
+enum BySubject<T> {
+    Answered(BTreeMap<InstanceId, T>),
+    Unread,
+    NotAsked,
+}
+
+impl<T> BySubject<T> {
+    fn new<A>(
+        answer: Answer<A>,
+        failures: &mut Vec<CallError>,
+        sort: impl FnOnce(A) -> BTreeMap<InstanceId, T>,
+    ) -> BySubject<T> {
+        match answer {
+            Some(Ok(answer)) => BySubject::Answered(sort(answer)),
+            Some(Err(error)) => {
+                failures.push(error);
+                BySubject::Unread
+            }
+            None => BySubject::NotAsked,
+        }
+    }
+
+    fn take(&mut self, id: &InstanceId) -> Reading<T> {
+        match self {
+            BySubject::Answered(found) => found.remove(id).map_or(Reading::Unlisted, Reading::Read),
+            BySubject::Unread => Reading::Unread,
+            BySubject::NotAsked => Reading::NotAsked,
+        }
+    }
+}
+
+fn read_record(description: &InstanceDescription, now: Timestamp, oddities: &mut Vec<String>) -> Ec2Record {
+    let tags = tags::read_tags(&description.tags, now);
+    oddities.extend(tags.unreadable.iter().map(|tag| format!("{} has an unreadable tag: {tag}", description.id)));
+    Ec2Record {
+        state: description.state,
+        launched_at: description.launched_at,
+        registered_at: tags.registered_at,
+        recorded: tags.recorded,
+        draining_since: tags.draining_since,
+    }
+}
+
+/// Why what the Jicofos say cannot be acted on. One that has lost XMPP forgets all its Jibris at once, though they run:
+/// a list without any, where some have registered, is believed only where each of these says itself that it has exited.
+fn trouble(heard: &Heard, instances: &[Instance], now: Timestamp, check_validity_seconds: u64) -> Option<String> {
+    if let Some(failures) = heard.failures() {
+        return Some(failures);
+    }
+    let registered = instances.iter().filter(|instance| instance.is_active() && instance.has_registered()).count();
+    let listed = instances.iter().any(|instance| instance.jibri != JibriStatus::Missing);
+    if registered == 0 || listed {
+        return None;
+    }
+    if all_have_exited(instances, now, check_validity_seconds) {
+        info!("Jicofo lists no Jibri, and rightly so: every Jibri that had registered has exited");
+        return None;
+    }
+    Some(format!("Jicofo lists none of the {registered} Jibris that have registered"))
 }
 
 /// A hook of this name that holds launches holds no drain.
@@ -84,83 +151,8 @@ pub(crate) fn read_hook(found: Option<HookDescription>) -> DrainHook {
     }
 }
 
-/// What the Jicofos say of one Jibri.
-struct Told {
-    healthy: bool,
-    busy: bool,
-    last_selected_at: Option<Timestamp>,
-}
-
-/// What the Jicofos said together.
-struct Heard {
-    jibris: BTreeMap<String, Told>,
-    stats: JicofoStats,
-    failures: Vec<String>,
-}
-
-impl Heard {
-    fn listen(jicofos: Vec<Result<JicofoReading, CallError>>) -> Heard {
-        let mut heard = Heard { jibris: BTreeMap::new(), stats: JicofoStats::default(), failures: Vec::new() };
-        for reading in jicofos {
-            match reading {
-                Ok(reading) => heard.add(reading),
-                Err(error) => heard.failures.push(error.to_string()),
-            }
-        }
-        heard
-    }
-
-    /// A Jibri may serve several Jicofos: it is busy if any of them keeps it busy, and selected when the last did.
-    fn add(&mut self, reading: JicofoReading) {
-        self.stats.conferences += reading.stats.conferences;
-        self.stats.participants += reading.stats.participants;
-        self.stats.jibri_sessions += reading.stats.jibri_sessions;
-        self.stats.jibri_failures_total += reading.stats.jibri_failures_total;
-        for JicofoJibri { nickname, healthy, busy, last_selected_at } in reading.jibris {
-            let unheard = Told { healthy: true, busy: false, last_selected_at: None };
-            let told = self.jibris.entry(nickname).or_insert(unheard);
-            told.busy |= busy;
-            told.healthy &= healthy;
-            told.last_selected_at = told.last_selected_at.max(last_selected_at);
-        }
-    }
-
-    fn status_of(&self, id: &InstanceId) -> (JibriStatus, Option<Timestamp>) {
-        match self.jibris.get(id.as_str()) {
-            None if self.failures.is_empty() => (JibriStatus::Missing, None),
-            None => (JibriStatus::Unknown, None),
-            Some(jibri) => {
-                let status = match (jibri.busy, jibri.healthy) {
-                    (true, _) => JibriStatus::Busy,
-                    (false, false) => JibriStatus::Unhealthy,
-                    (false, true) => JibriStatus::Idle,
-                };
-                (status, jibri.last_selected_at)
-            }
-        }
-    }
-
-    /// Names that anybody in the brewery may have chosen, fit for a log line.
-    fn strangers(&self, instances: &[Instance]) -> Vec<String> {
-        let ours: std::collections::BTreeSet<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
-        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).map(shorten).collect()
-    }
-
-    /// Why the answers cannot be acted on. A Jicofo that has lost XMPP forgets all its Jibris at once, though
-    /// they run: none at all, where some have registered, is no answer.
-    fn trouble(&self, instances: &[Instance]) -> Option<String> {
-        if !self.failures.is_empty() {
-            return Some(self.failures.join("; "));
-        }
-        let registered = instances.iter().filter(|instance| instance.is_active() && instance.has_registered()).count();
-        let listed = instances.iter().any(|instance| instance.jibri != JibriStatus::Missing);
-        (registered > 0 && !listed)
-            .then(|| format!("Jicofo lists none of the {registered} Jibris that have registered"))
-    }
-}
-
 /// The newest command of each instance, with its outcome read.
-pub(crate) fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Command> {
+fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Command> {
     let mut newest: BTreeMap<InstanceId, Command> = BTreeMap::new();
     for SentCommand { instance, sent_at, status } in sent {
         let outcome = match status {
@@ -183,17 +175,103 @@ pub(crate) fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Co
 
 #[cfg(test)]
 mod tests {
+    use planner::{Ec2State, Group, LifecycleState, Policy};
+
     use super::*;
+    use crate::ports::{CallErrorKind, GroupDescription, GroupMember, JicofoReading};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    fn id() -> InstanceId {
+        InstanceId::new("i-1")
+    }
+
+    /// A group of one instance, and nothing else read.
+    fn only_the_group() -> Readings {
+        let member = GroupMember {
+            id: id(),
+            zone: "a".into(),
+            lifecycle: LifecycleState::InService,
+            protected: true,
+            outdated: false,
+        };
+        let sizes = Group { min_size: 0, max_size: 9, desired_capacity: 1, retains_abandoned: true };
+        Readings::new(NOW, GroupDescription { sizes, members: vec![member] }, &Policy::default())
+    }
+
+    fn refused<T>() -> Answer<T> {
+        let (kind, message) = (CallErrorKind::Other, "AccessDenied".to_owned());
+        Some(Err(CallError { operation: "a call".into(), kind, message }))
+    }
 
     #[test]
-    fn the_name_of_a_stranger_is_short_and_keeps_to_its_line() {
-        let nickname = format!("jibri\n\u{202e}{}", "x".repeat(100_000));
-        let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None };
-        let heard = Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri], ..JicofoReading::default() })]);
-        let strangers = heard.strangers(&[]);
-        assert!(
-            strangers[0].starts_with("jibri\u{fffd}\u{fffd}x") && strangers[0].chars().count() < 300,
-            "{strangers:.300?}"
-        );
+    fn what_was_not_asked_is_neither_missing_nor_fresh() {
+        let observed = observe(only_the_group());
+        let Observation { hook, signal, target, instances, .. } = observed.observation;
+        assert_eq!((hook, signal, target), (DrainHook::NotAsked, Signal::NotAsked, None));
+        assert_eq!((instances[0].jibri, instances[0].last_selected_at), (JibriStatus::NotAsked, None));
+        assert_eq!(instances[0].ec2, Reading::NotAsked);
+        assert_eq!((&instances[0].check, &instances[0].drain), (&Reading::NotAsked, &Reading::NotAsked));
+        assert!(observed.failures.is_empty());
+    }
+
+    #[test]
+    fn what_got_no_answer_is_unread_and_each_failure_is_told() {
+        let observed = observe(Readings {
+            hook: refused(),
+            descriptions: refused(),
+            checks: refused(),
+            drains: refused(),
+            ..only_the_group()
+        });
+        let Observation { hook, instances, .. } = observed.observation;
+        assert_eq!((hook, instances[0].ec2), (DrainHook::Unknown, Reading::Unread));
+        assert_eq!((&instances[0].check, &instances[0].drain), (&Reading::Unread, &Reading::Unread));
+        assert_eq!(observed.failures.len(), 4);
+    }
+
+    #[test]
+    fn what_an_answer_leaves_out_is_unlisted() {
+        let observed = observe(Readings {
+            hook: Some(Ok(None)),
+            descriptions: Some(Ok(vec![])),
+            jicofos: Some(vec![Ok(JicofoReading::default())]),
+            checks: Some(Ok(vec![])),
+            drains: Some(Ok(vec![])),
+            ..only_the_group()
+        });
+        let Observation { hook, signal, instances, .. } = observed.observation;
+        assert_eq!((hook, signal), (DrainHook::Missing, Signal::Fresh));
+        assert_eq!((instances[0].jibri, instances[0].ec2), (JibriStatus::Missing, Reading::Unlisted));
+        assert_eq!((&instances[0].check, &instances[0].drain), (&Reading::Unlisted, &Reading::Unlisted));
+    }
+
+    #[test]
+    fn a_list_without_any_jibri_is_believed_only_where_all_say_that_they_have_exited() {
+        let registered = InstanceDescription {
+            id: id(),
+            state: Ec2State::Exists,
+            launched_at: NOW.minus_seconds(7200),
+            tags: vec![(tags::REGISTERED_AT.into(), tags::format_moment(NOW.minus_seconds(7000)))],
+        };
+        let said = |report: &str| SentCommand {
+            instance: id(),
+            sent_at: NOW.minus_seconds(60),
+            status: CommandStatus::Success(report.into()),
+        };
+        let signal = |checks| {
+            let readings = Readings {
+                descriptions: Some(Ok(vec![registered.clone()])),
+                jicofos: Some(vec![Ok(JicofoReading::default())]),
+                checks,
+                ..only_the_group()
+            };
+            observe(readings).observation.signal
+        };
+        let gone = r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0}"#;
+        assert_eq!(signal(Some(Ok(vec![said(gone)]))), Signal::Fresh);
+        for checks in [None, refused(), Some(Ok(vec![])), Some(Ok(vec![said("")]))] {
+            assert!(matches!(signal(checks), Signal::Lost { for_seconds: 0, .. }));
+        }
     }
 }

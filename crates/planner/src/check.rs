@@ -1,36 +1,11 @@
-//! The invariants, held against a plan whoever made it. Written from the invariants, not from the planner.
+//! Any plan, held against the invariants. Written from the invariants, not from the planner.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use crate::{
-    Action, CommandOutcome, DrainHook, DrainResult, Ec2State, HealthStatus, Instance, InstanceId, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, count_pool,
+    Action, CommandOutcome, DrainHook, DrainResult, HealthStatus, Instance, InstanceId, Invariant, JibriProcess,
+    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, Violation, count_pool,
 };
-
-/// An invariant that a plan would break.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The invariant, in words.
-    pub invariant: &'static str,
-    /// The step that would break it, and why.
-    pub detail: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.invariant, self.detail)
-    }
-}
-
-const KNOWN: &str = "every step is about an instance that was observed, and at most one step ends it";
-const EVIDENCE: &str = "an instance ends only on positive evidence";
-const HELD: &str = "between the reading and the end of an instance stands its drain, which a hook holds";
-const SIZES: &str = "min ≤ desired ≤ max, and desired never falls under what is running and wanted";
-const UNKNOWN: &str = "unknown is never a victim";
-const CAP: &str = "terminations per tick are capped";
-const HOLD: &str = "scale-in never takes what is to be held";
-const ENDS: &str = "every drain is kept waiting or ended";
-const PAUSED: &str = "what is paused does not happen";
 
 /// Holds a plan against the invariants; an error lists all that it would break.
 pub fn check_plan(policy: &Policy, observation: &Observation, plan: &Plan) -> Result<(), Vec<Violation>> {
@@ -52,7 +27,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn require(&mut self, holds: bool, invariant: &'static str, detail: impl FnOnce() -> String) {
+    fn require(&mut self, holds: bool, invariant: Invariant, detail: impl FnOnce() -> String) {
         if !holds {
             self.violations.push(Violation { invariant, detail: detail() });
         }
@@ -66,9 +41,9 @@ impl Check<'_> {
         let mut ended = BTreeSet::new();
         for step in &plan.steps {
             let Some(id) = step.action.instance() else { continue };
-            self.require(self.find(id).is_some(), KNOWN, || format!("{} was not observed", step.action));
+            self.require(self.find(id).is_some(), Invariant::Known, || format!("{} was not observed", step.action));
             if matches!(step.action, Action::Terminate { .. } | Action::CompleteDrain { .. }) {
-                self.require(ended.insert(id.clone()), KNOWN, || format!("{} stands twice", step.action));
+                self.require(ended.insert(id.clone()), Invariant::Known, || format!("{} stands twice", step.action));
             }
         }
     }
@@ -83,15 +58,15 @@ impl Check<'_> {
             };
             raises += 1;
             let needed = group.desired_capacity.max(counts.active).saturating_add(counts.shortfall);
-            self.require(!self.policy.scale_out_paused, PAUSED, || step.action.to_string());
-            self.require(from == group.desired_capacity && to > from, SIZES, || {
+            self.require(!self.policy.scale_out_paused, Invariant::Paused, || step.action.to_string());
+            self.require(from == group.desired_capacity && to > from, Invariant::Sizes, || {
                 format!("{}, but desired is {}", step.action, group.desired_capacity)
             });
-            self.require(to <= group.max_size && to <= needed, SIZES, || {
+            self.require(to <= group.max_size && to <= needed, Invariant::Sizes, || {
                 format!("{}, over the maximum of {} or the need of {needed}", step.action, group.max_size)
             });
         }
-        self.require(raises <= 1, SIZES, || format!("desired capacity is raised {raises} times"));
+        self.require(raises <= 1, Invariant::Sizes, || format!("desired capacity is raised {raises} times"));
     }
 
     fn terminations(&mut self, plan: &Plan) {
@@ -105,11 +80,11 @@ impl Check<'_> {
             };
             all += 1;
             decrements += u32::from(*decrement);
-            self.require(!self.policy.scale_in_paused, PAUSED, || step.action.to_string());
-            self.require(self.observation.signal == Signal::Fresh, UNKNOWN, || {
+            self.require(!self.policy.scale_in_paused, Invariant::Paused, || step.action.to_string());
+            self.require(self.observation.signal == Signal::Fresh, Invariant::UnknownIsNoVictim, || {
                 format!("{}, and there is no signal", step.action)
             });
-            self.require(self.is_held(), HELD, || {
+            self.require(self.is_held(), Invariant::Held, || {
                 format!("{}, and the hook is {:?}", step.action, self.observation.hook)
             });
             let Some(instance) = self.find(id).cloned() else {
@@ -117,30 +92,30 @@ impl Check<'_> {
             };
             available += u32::from(instance.is_available());
             let in_service = instance.lifecycle == LifecycleState::InService;
-            self.require(in_service, EVIDENCE, || format!("{}, which is not in service", step.action));
-            self.require(self.may_go(&instance), EVIDENCE, || {
+            self.require(in_service, Invariant::Evidence, || format!("{}, which is not in service", step.action));
+            self.require(self.may_go(&instance), Invariant::Evidence, || {
                 format!("{}, which is {:?} by Jicofo, and says {:?}", step.action, instance.jibri, instance.check)
             });
             let repair = instance.jibri != JibriStatus::Idle;
             repairs += u32::from(repair);
             replaced += u32::from(repair && !decrement);
         }
-        self.require(replaced >= counts.shortfall.min(repairs), SIZES, || {
+        self.require(replaced >= counts.shortfall.min(repairs), Invariant::Sizes, || {
             format!("{replaced} of {repairs} repairs are to be replaced, and {} are missing", counts.shortfall)
         });
         let cap = self.policy.terminations_per_tick;
-        self.require(all <= cap, CAP, || format!("{all} terminations, {cap} are allowed"));
-        self.require(available <= counts.surplus, HOLD, || {
+        self.require(all <= cap, Invariant::Cap, || format!("{all} terminations, {cap} are allowed"));
+        self.require(available <= counts.surplus, Invariant::Hold, || {
             format!("{available} available Jibris would end, {} are surplus", counts.surplus)
         });
         let desired = group.desired_capacity.saturating_sub(decrements);
-        self.require(decrements == 0 || desired >= group.min_size, SIZES, || {
+        self.require(decrements == 0 || desired >= group.min_size, Invariant::Sizes, || {
             format!(
                 "{decrements} decrements from {} fall under the minimum of {}",
                 group.desired_capacity, group.min_size
             )
         });
-        self.require(decrements == 0 || desired >= counts.active.saturating_sub(all), SIZES, || {
+        self.require(decrements == 0 || desired >= counts.active.saturating_sub(all), Invariant::Sizes, || {
             format!("{decrements} decrements from {} fall under what goes on running", group.desired_capacity)
         });
     }
@@ -154,7 +129,7 @@ impl Check<'_> {
     /// What must be known of an instance before it may be terminated; its drain then proves the rest.
     fn may_go(&self, instance: &Instance) -> bool {
         let now = self.observation.now;
-        let says = instance.check.as_ref().and_then(|check| match &check.outcome {
+        let says = instance.check.read().and_then(|check| match &check.outcome {
             CommandOutcome::Reported(report)
                 if now.seconds_since(check.sent_at) <= self.policy.check_validity_seconds =>
             {
@@ -163,9 +138,9 @@ impl Check<'_> {
             _ => None,
         });
         let recorded_for =
-            |limit: u64| instance.recorded.is_some_and(|recorded| now.seconds_since(recorded.since) >= limit);
+            |limit: u64| instance.recorded().is_some_and(|recorded| now.seconds_since(recorded.since) >= limit);
         match instance.jibri {
-            JibriStatus::Unknown => false,
+            JibriStatus::Unknown | JibriStatus::NotAsked => false,
             JibriStatus::Idle => {
                 says == Some(JibriProcess::Idle(HealthStatus::Healthy)) && recorded_for(self.policy.idle_seconds)
             }
@@ -173,7 +148,7 @@ impl Check<'_> {
                 matches!(says, Some(JibriProcess::Expired(_) | JibriProcess::Gone | JibriProcess::Idle(_)))
             }
             JibriStatus::Unhealthy => recorded_for(1),
-            JibriStatus::Missing => match (instance.has_registered(), instance.launched_at) {
+            JibriStatus::Missing => match (instance.has_registered(), instance.launched_at()) {
                 (true, _) => says == Some(JibriProcess::Gone) || recorded_for(self.policy.boot_grace_seconds),
                 (false, Some(launched_at)) => {
                     now.seconds_since(launched_at) > self.policy.boot_grace_seconds && recorded_for(1)
@@ -189,7 +164,9 @@ impl Check<'_> {
         for step in &plan.steps {
             let id = match &step.action {
                 Action::Heartbeat { instance } | Action::CompleteDrain { instance, .. } => {
-                    self.require(settled.insert(instance), ENDS, || format!("{} comes after another end", step.action));
+                    self.require(settled.insert(instance), Invariant::DrainsEnd, || {
+                        format!("{} comes after another end", step.action)
+                    });
                     instance
                 }
                 Action::SendDrain { instance } | Action::TagDraining { instance, .. } => instance,
@@ -200,23 +177,23 @@ impl Check<'_> {
                 continue;
             };
             let waits = instance.lifecycle == LifecycleState::TerminatingWait;
-            self.require(waits, ENDS, || format!("{}, which no hook holds", step.action));
+            self.require(waits, Invariant::DrainsEnd, || format!("{}, which no hook holds", step.action));
             if let Action::CompleteDrain { result, .. } = step.action {
-                self.require(self.may_complete(&instance, result), EVIDENCE, || {
+                self.require(self.may_complete(&instance, result), Invariant::Evidence, || {
                     format!("{} on {:?}", step.action, instance.drain)
                 });
             }
         }
         for id in touched.difference(&settled) {
             let detail = format!("{id} gets neither a heartbeat nor an end");
-            self.violations.push(Violation { invariant: ENDS, detail });
+            self.violations.push(Violation { invariant: Invariant::DrainsEnd, detail });
         }
     }
 
     fn may_complete(&self, instance: &Instance, result: DrainResult) -> bool {
         match result {
             DrainResult::Continue => {
-                let drained = instance.drain.as_ref().is_some_and(|command| match &command.outcome {
+                let drained = instance.drain.read().is_some_and(|command| match &command.outcome {
                     CommandOutcome::Reported(report) => {
                         report.process == JibriProcess::Gone
                             && report.recordings_pending == 0
@@ -224,11 +201,11 @@ impl Check<'_> {
                     }
                     CommandOutcome::InFlight | CommandOutcome::Failed(_) => false,
                 });
-                drained || instance.ec2 == Some(Ec2State::Terminated)
+                drained || instance.is_terminated()
             }
             DrainResult::Abandon => {
                 let too_old = |since| self.observation.now.seconds_since(since) > self.policy.drain_limit_seconds;
-                self.observation.group.retains_abandoned && instance.draining_since.is_some_and(too_old)
+                self.observation.group.retains_abandoned && instance.draining_since().is_some_and(too_old)
             }
         }
     }

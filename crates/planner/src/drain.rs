@@ -1,8 +1,8 @@
 //! One drain: keep the hook waiting, tell the instance to drain, and let it end on positive evidence alone.
 
 use crate::{
-    Action, CommandOutcome, DrainResult, Ec2State, Group, Instance, InstanceReport, JibriProcess, LifecycleState, Plan,
-    Policy, Timestamp, time::Spoken,
+    Action, CommandOutcome, DrainResult, Group, Instance, InstanceReport, JibriProcess, LifecycleState, Plan, Policy,
+    Problem, Reading, Timestamp, Wait, spoken::Spoken,
 };
 
 /// Plans the next step of the drain of one instance; empty unless it is in `Terminating:Wait`.
@@ -18,43 +18,47 @@ pub fn plan_drain(policy: &Policy, now: Timestamp, group: &Group, instance: &Ins
         plan.step(Action::CompleteDrain { instance: id.clone(), result: DrainResult::Continue }, evidence);
         return plan;
     }
-    let since = instance.draining_since.unwrap_or(now);
+    let since = instance.draining_since().unwrap_or(now);
     let age_seconds = now.seconds_since(since);
     if !group.retains_abandoned {
-        plan.problems.push(format!(
-            "the group would end {id} if its drain were abandoned: set its instance lifecycle policy's \
-             TerminateHookAbandon to retain"
-        ));
+        plan.problems.push(Problem::AbandonWouldEnd { instance: id.clone() });
     }
     if age_seconds > policy.drain_limit_seconds {
-        let reason = format!("not drained after {}: {}", Spoken(age_seconds), describe(instance));
+        let state = describe(instance);
         if group.retains_abandoned {
-            plan.problems.push(format!("{id} is retained: {reason}"));
+            let reason = format!("not drained after {}: {state}", Spoken(age_seconds));
+            plan.problems.push(Problem::Retained { instance: id.clone(), age_seconds, state });
             plan.step(Action::CompleteDrain { instance: id.clone(), result: DrainResult::Abandon }, reason);
             return plan;
         }
-        plan.problems.push(format!("{id} is kept waiting for as long as its hook allows: {reason}"));
+        plan.problems.push(Problem::KeptWaiting { instance: id.clone(), age_seconds, state });
     }
-    plan.step(Action::Heartbeat { instance: id.clone() }, format!("drains for {}", Spoken(age_seconds)));
-    // Without EC2's answer the tag is not known, and writing it would set the clock back.
-    if instance.draining_since.is_none() && instance.ec2.is_some() {
+    plan.step(Action::Heartbeat { instance: id.clone() }, format!("it has been draining for {}", Spoken(age_seconds)));
+    // A tag that was not read may be there: writing it again would set the clock back.
+    if instance.ec2.read().is_some_and(|record| record.draining_since.is_none()) {
         plan.step(Action::TagDraining { instance: id.clone(), since }, "its drain begins");
     }
     match &instance.drain {
-        Some(command) if command.outcome == CommandOutcome::InFlight && !is_lost(policy, now, command.sent_at) => {
-            plan.waits.push(format!("the drain command on {id}"));
+        Reading::Read(command)
+            if command.outcome == CommandOutcome::InFlight && !is_lost(policy, now, command.sent_at) =>
+        {
+            plan.waits.push(Wait::DrainCommand { instance: id.clone() });
         }
-        _ => plan.step(Action::SendDrain { instance: id.clone() }, describe(instance)),
+        // One may be running on it.
+        Reading::Unread | Reading::NotAsked => plan.waits.push(Wait::DrainCommandList { instance: id.clone() }),
+        Reading::Read(_) | Reading::Unlisted => {
+            plan.step(Action::SendDrain { instance: id.clone() }, describe(instance));
+        }
     }
     plan
 }
 
 /// Positive evidence that nothing of a recording can be lost any more; `None` is the normal case.
-pub(crate) fn evidence_of_end(instance: &Instance) -> Option<&'static str> {
-    if instance.ec2 == Some(Ec2State::Terminated) {
+fn evidence_of_end(instance: &Instance) -> Option<&'static str> {
+    if instance.is_terminated() {
         return Some("EC2 has terminated the instance already");
     }
-    match &instance.drain.as_ref()?.outcome {
+    match &instance.drain.read()?.outcome {
         CommandOutcome::Reported(InstanceReport {
             process: JibriProcess::Gone,
             recordings_pending: 0,
@@ -64,13 +68,15 @@ pub(crate) fn evidence_of_end(instance: &Instance) -> Option<&'static str> {
     }
 }
 
-pub(crate) fn is_lost(policy: &Policy, now: Timestamp, sent_at: Timestamp) -> bool {
+fn is_lost(policy: &Policy, now: Timestamp, sent_at: Timestamp) -> bool {
     now.seconds_since(sent_at) > policy.command_lost_seconds
 }
 
 fn describe(instance: &Instance) -> String {
-    let Some(command) = &instance.drain else {
-        return "no drain command was sent yet".into();
+    let command = match &instance.drain {
+        Reading::Read(command) => command,
+        Reading::Unlisted => return "no drain command was sent lately".into(),
+        Reading::Unread | Reading::NotAsked => return "it is not known what became of its drain command".into(),
     };
     match &command.outcome {
         CommandOutcome::InFlight => "the last drain command was lost".into(),

@@ -1,18 +1,18 @@
-//! Plans as values: what is to be done, why, and what is waited for.
+//! Plans as values: what is to be done, what is waited for, and what is wrong.
 
 use std::fmt;
 
-use crate::{InstanceId, Recorded, Timestamp};
+use crate::{Action, Problem, Stage, Step, Wait};
 
 /// What one tick wants to do. An empty plan is normal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What to do, in this order.
+    /// What to do, as it was planned. It is applied stage after stage, each from first to last.
     pub steps: Vec<Step>,
     /// What is under way, and therefore not done again.
-    pub waits: Vec<String>,
+    pub waits: Vec<Wait>,
     /// What an operator should look at; the autoscaler does nothing about it by itself.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
 }
 
 impl Plan {
@@ -23,142 +23,19 @@ impl Plan {
         self.problems.extend(other.problems);
     }
 
+    /// The actions of one stage, in the order of their steps.
+    pub fn actions_of(&self, stage: Stage) -> impl Iterator<Item = &Action> {
+        self.steps.iter().map(|step| &step.action).filter(move |action| action.stage() == stage)
+    }
+
     pub(crate) fn step(&mut self, action: Action, reason: impl Into<String>) {
         self.steps.push(Step { action, reason: reason.into() });
     }
 }
 
-/// One step of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What to do.
-    pub action: Action,
-    /// Why, in words for the operator.
-    pub reason: String,
-}
-
-/// Everything that the autoscaler can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Raise the group's desired capacity, and never lower it.
-    RaiseDesired {
-        /// What was read.
-        from: u32,
-        /// What it shall be.
-        to: u32,
-    },
-    /// Note on the instance when Jicofo first listed it.
-    TagRegistered {
-        /// The instance.
-        instance: InstanceId,
-        /// The moment of this reading.
-        at: Timestamp,
-    },
-    /// Note on the instance that its state has changed.
-    TagState {
-        /// The instance.
-        instance: InstanceId,
-        /// What it is now, and since when.
-        recorded: Recorded,
-    },
-    /// Protect the instance from scale-in again.
-    Protect {
-        /// The instance.
-        instance: InstanceId,
-    },
-    /// Ask the instance itself what its Jibri does, by the check document.
-    Check {
-        /// The instance.
-        instance: InstanceId,
-    },
-    /// Terminate the instance through the group, whose hook then waits for its drain.
-    Terminate {
-        /// The instance.
-        instance: InstanceId,
-        /// Whether the desired capacity sinks with it (scale-in), or the group launches another (repair).
-        decrement: bool,
-    },
-    /// Note on the instance when its drain began.
-    TagDraining {
-        /// The instance.
-        instance: InstanceId,
-        /// When.
-        since: Timestamp,
-    },
-    /// Give the hook another heartbeat timeout.
-    Heartbeat {
-        /// The instance.
-        instance: InstanceId,
-    },
-    /// Send the drain document to the instance.
-    SendDrain {
-        /// The instance.
-        instance: InstanceId,
-    },
-    /// Let the hook end.
-    CompleteDrain {
-        /// The instance.
-        instance: InstanceId,
-        /// With what result.
-        result: DrainResult,
-    },
-}
-
-/// `LifecycleActionResult` of the terminating hook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DrainResult {
-    /// `CONTINUE`: the instance is drained, or gone by itself.
-    Continue,
-    /// `ABANDON`: it could not be drained, and the group's instance lifecycle policy retains it.
-    Abandon,
-}
-
-impl Action {
-    /// The instance that the action is about; `None` when it is about the group.
-    pub fn instance(&self) -> Option<&InstanceId> {
-        match self {
-            Action::RaiseDesired { .. } => None,
-            Action::TagRegistered { instance, .. }
-            | Action::TagState { instance, .. }
-            | Action::Protect { instance }
-            | Action::Check { instance }
-            | Action::Terminate { instance, .. }
-            | Action::TagDraining { instance, .. }
-            | Action::Heartbeat { instance }
-            | Action::SendDrain { instance }
-            | Action::CompleteDrain { instance, .. } => Some(instance),
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Action::RaiseDesired { from, to } => write!(formatter, "raise desired capacity from {from} to {to}"),
-            Action::TagRegistered { instance, .. } => write!(formatter, "note that {instance} has registered"),
-            Action::TagState { instance, recorded } => write!(formatter, "note that {instance} is {}", recorded.state),
-            Action::Protect { instance } => write!(formatter, "protect {instance} from scale-in"),
-            Action::Check { instance } => write!(formatter, "ask {instance} what it does"),
-            Action::Terminate { instance, decrement: true } => {
-                write!(formatter, "terminate {instance}, one fewer wanted")
-            }
-            Action::Terminate { instance, decrement: false } => {
-                write!(formatter, "terminate {instance}, to be replaced")
-            }
-            Action::TagDraining { instance, .. } => write!(formatter, "note that {instance} drains"),
-            Action::Heartbeat { instance } => write!(formatter, "keep {instance} waiting"),
-            Action::SendDrain { instance } => write!(formatter, "tell {instance} to drain"),
-            Action::CompleteDrain { instance, result: DrainResult::Continue } => {
-                write!(formatter, "let {instance} end")
-            }
-            Action::CompleteDrain { instance, result: DrainResult::Abandon } => write!(formatter, "retain {instance}"),
-        }
-    }
-}
-
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steps = self.steps.iter().map(|step| format!("{} ({})", step.action, step.reason));
+        let steps = self.steps.iter().map(Step::to_string);
         let waits = self.waits.iter().map(|wait| format!("waits for {wait}"));
         let problems = self.problems.iter().map(|problem| format!("PROBLEM: {problem}"));
         let lines: Vec<String> = steps.chain(waits).chain(problems).collect();

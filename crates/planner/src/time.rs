@@ -1,7 +1,5 @@
 //! Moments in whole seconds: finer than any decision needs, and exact in a tag.
 
-use std::fmt;
-
 /// A moment, in whole seconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
@@ -20,18 +18,5 @@ impl Timestamp {
     /// This moment, `seconds` earlier.
     pub fn minus_seconds(self, seconds: u64) -> Timestamp {
         Timestamp(self.0.saturating_sub_unsigned(seconds))
-    }
-}
-
-/// Seconds as people say them in a reason: `45 s`, `12 min`, `3 h 05 min`.
-pub(crate) struct Spoken(pub(crate) u64);
-
-impl fmt::Display for Spoken {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            seconds @ 0..120 => write!(formatter, "{seconds} s"),
-            seconds @ 120..7200 => write!(formatter, "{} min", seconds / 60),
-            seconds => write!(formatter, "{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
-        }
     }
 }

@@ -12,9 +12,19 @@ fn plan(instance: &Instance) -> Plan {
     plan
 }
 
-fn reported(process: JibriProcess, pending: u32, failed: u32) -> Option<Command> {
+fn reported(process: JibriProcess, pending: u32, failed: u32) -> Reading<Command> {
     let report = InstanceReport { process, recordings_pending: pending, recordings_failed: failed };
-    Some(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
+    Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
+}
+
+fn draining_since(since: Timestamp) -> Instance {
+    with(draining("i-1"), |record| record.draining_since = Some(since))
+}
+
+/// It has drained for a second longer than it may.
+fn too_old() -> Instance {
+    let since = NOW.minus_seconds(Policy::default().drain_limit_seconds + 1);
+    Instance { drain: reported(JibriProcess::Gone, 1, 1), ..draining_since(since) }
 }
 
 fn id() -> InstanceId {
@@ -23,7 +33,7 @@ fn id() -> InstanceId {
 
 #[test]
 fn a_drain_begins_with_a_heartbeat_a_note_and_the_command() {
-    let instance = Instance { draining_since: None, ..draining("i-1") };
+    let instance = with(draining("i-1"), |record| record.draining_since = None);
     let first = plan(&instance);
     assert_eq!(
         actions(&first),
@@ -48,7 +58,7 @@ fn it_ends_when_jibri_has_exited_and_nothing_is_left() {
     let complete = Action::CompleteDrain { instance: id(), result: DrainResult::Continue };
     let gone = Instance { drain: reported(JibriProcess::Gone, 0, 0), ..draining("i-1") };
     assert_eq!(actions(&plan(&gone)), std::slice::from_ref(&complete));
-    let terminated = Instance { ec2: Some(Ec2State::Terminated), ..draining("i-1") };
+    let terminated = with(draining("i-1"), |record| record.state = Ec2State::Terminated);
     assert_eq!(actions(&plan(&terminated)), [complete]);
 }
 
@@ -60,12 +70,16 @@ fn nothing_else_is_evidence() {
         reported(JibriProcess::Idle(HealthStatus::Healthy), 0, 0),
         reported(JibriProcess::Expired(HealthStatus::Healthy), 0, 0),
         reported(JibriProcess::Unresponsive, 0, 0),
-        Some(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Failed("empty output".into()) }),
-        Some(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::InFlight }),
-        None,
+        Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Failed("empty output".into()) }),
+        Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::InFlight }),
+        Reading::Unlisted,
+        Reading::Unread,
+        Reading::NotAsked,
     ];
     for drain in outcomes {
-        for ec2 in [None, Some(Ec2State::Exists), Some(Ec2State::ShuttingDown)] {
+        let known = [Ec2State::Exists, Ec2State::ShuttingDown]
+            .map(|state| with(draining("i-1"), |record| record.state = state).ec2);
+        for ec2 in known.into_iter().chain([Reading::Unlisted, Reading::Unread, Reading::NotAsked]) {
             let instance = Instance { drain: drain.clone(), ec2, ..draining("i-1") };
             assert_eq!(actions(&plan(&instance))[0], Action::Heartbeat { instance: id() }, "{instance:?}");
         }
@@ -75,18 +89,17 @@ fn nothing_else_is_evidence() {
 #[test]
 fn a_command_that_never_ends_is_sent_again() {
     let sent_at = NOW.minus_seconds(Policy::default().command_lost_seconds + 1);
-    let drain = Some(Command { sent_at, outcome: CommandOutcome::InFlight });
-    let instance = Instance { drain, draining_since: Some(minutes_ago(90)), ..draining("i-1") };
+    let drain = Reading::Read(Command { sent_at, outcome: CommandOutcome::InFlight });
+    let instance = Instance { drain, ..draining_since(minutes_ago(90)) };
     assert!(actions(&plan(&instance)).contains(&Action::SendDrain { instance: id() }));
 }
 
 #[test]
 fn after_its_limit_a_drain_is_retained_and_reported() {
-    let draining_since = Some(NOW.minus_seconds(Policy::default().drain_limit_seconds + 1));
-    let stuck = Instance { draining_since, drain: reported(JibriProcess::Gone, 1, 1), ..draining("i-1") };
-    let plan = plan(&stuck);
+    let plan = plan(&too_old());
     assert_eq!(actions(&plan), [Action::CompleteDrain { instance: id(), result: DrainResult::Abandon }]);
-    assert!(plan.problems[0].contains("1 recordings wait for upload, 1 of them failed"), "{plan}");
+    let [Problem::Retained { age_seconds: 165_601, state, .. }] = &plan.problems[..] else { panic!("{plan}") };
+    assert!(state.contains("1 recordings wait for upload, 1 of them failed"), "{plan}");
 }
 
 #[test]
@@ -105,11 +118,35 @@ fn only_an_instance_that_the_hook_holds_is_drained() {
 
 #[test]
 fn a_group_that_would_end_it_never_gets_an_abandoned_drain() {
-    let draining_since = Some(NOW.minus_seconds(Policy::default().drain_limit_seconds + 1));
-    let stuck = Instance { draining_since, drain: reported(JibriProcess::Gone, 1, 1), ..draining("i-1") };
     let group = Group { retains_abandoned: false, ..pool(vec![]).group };
-    let plan = plan_drain(&Policy::default(), NOW, &group, &stuck);
+    let plan = plan_drain(&Policy::default(), NOW, &group, &too_old());
     assert_eq!(actions(&plan)[0], Action::Heartbeat { instance: id() });
-    assert!(plan.problems[0].contains("TerminateHookAbandon to retain"), "{plan}");
-    assert!(plan.problems[1].contains("kept waiting for as long as its hook allows"), "{plan}");
+    assert!(
+        matches!(
+            plan.problems[..],
+            [Problem::AbandonWouldEnd { .. }, Problem::KeptWaiting { age_seconds: 165_601, .. }]
+        ),
+        "{plan}"
+    );
+}
+
+/// A command may be running on it: another is not sent for want of an answer.
+#[test]
+fn where_the_commands_cannot_be_read_none_is_sent_and_none_is_made_up() {
+    for drain in [Reading::Unread, Reading::NotAsked] {
+        let unread = plan(&Instance { drain, ..draining("i-1") });
+        assert_eq!(actions(&unread), [Action::Heartbeat { instance: id() }]);
+        assert_eq!(unread.waits, [Wait::DrainCommandList { instance: id() }]);
+    }
+    let unsent = plan(&Instance { drain: Reading::Unlisted, ..draining("i-1") });
+    assert_eq!(actions(&unsent), [Action::Heartbeat { instance: id() }, Action::SendDrain { instance: id() }]);
+}
+
+/// Writing it again would set the clock of the drain back.
+#[test]
+fn the_beginning_of_a_drain_is_not_noted_where_its_tag_was_not_read() {
+    for ec2 in [Reading::Unlisted, Reading::Unread, Reading::NotAsked] {
+        let plan = plan(&Instance { ec2, ..draining("i-1") });
+        assert_eq!(actions(&plan), [Action::Heartbeat { instance: id() }, Action::SendDrain { instance: id() }]);
+    }
 }

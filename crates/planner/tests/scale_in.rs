@@ -16,14 +16,15 @@ fn confirmed(name: &str, idle_minutes: u64) -> Instance {
 }
 
 #[test]
-fn who_is_idle_long_enough_is_asked_first_and_goes_when_it_agrees() {
+fn an_instance_that_is_idle_long_enough_is_asked_first_and_goes_when_it_agrees() {
     let mut observation = pool(vec![idle("i-1", 1), idle("i-2", 1), idle("i-3", 30)]);
     let first = plan(&observation);
     assert_eq!(actions(&first), [Action::Check { instance: InstanceId::new("i-3") }]);
 
     observation = apply(&observation, &first);
     let second = plan(&observation);
-    assert!(second.steps.is_empty() && second.waits[0].contains("the check of i-3"), "{second}");
+    assert!(second.steps.is_empty(), "{second}");
+    assert_eq!(second.waits, [Wait::Check { instance: InstanceId::new("i-3") }]);
 
     observation.instances[2].check = says_idle();
     let third = plan(&observation);
@@ -32,7 +33,7 @@ fn who_is_idle_long_enough_is_asked_first_and_goes_when_it_agrees() {
 }
 
 #[test]
-fn nobody_goes_before_the_idle_threshold() {
+fn no_instance_goes_before_the_idle_threshold() {
     assert!(plan(&pool(vec![confirmed("i-1", 9), confirmed("i-2", 9), confirmed("i-3", 9)])).steps.is_empty());
 }
 
@@ -51,14 +52,14 @@ fn only_the_surplus_goes() {
 #[test]
 fn what_the_forecast_holds_stays() {
     let mut observation = pool(vec![confirmed("i-1", 30), confirmed("i-2", 40), confirmed("i-3", 50)]);
-    observation.target.hold = 3;
+    observation.target = target(2, 3, 2);
     assert!(plan(&observation).steps.is_empty());
 }
 
 #[test]
-fn who_may_go_a_minute_from_now_is_asked_now_and_goes_then_without_a_wait() {
+fn an_instance_that_may_go_a_minute_from_now_is_asked_now_and_goes_then_without_a_wait() {
     let mut observation = pool(vec![idle("i-1", 1), idle("i-2", 1), idle("i-3", 9), idle("i-4", 30), idle("i-5", 40)]);
-    observation.target = Target { spare: 2, hold: 5, hold_soon: 2, source: "the forecast".into() };
+    observation.target = target(2, 5, 2);
     let asked = |plan: &Plan| -> Vec<String> {
         plan.steps.iter().map(|step| step.action.to_string()).filter(|action| action.starts_with("ask")).collect()
     };
@@ -66,20 +67,20 @@ fn who_may_go_a_minute_from_now_is_asked_now_and_goes_then_without_a_wait() {
     assert_eq!(asked(&first), ["ask i-5 what it does", "ask i-4 what it does", "ask i-3 what it does"]);
 
     observation = apply(&observation, &first);
-    observation.target.hold = 2;
+    observation.target = target(2, 2, 2);
     for instance in &mut observation.instances {
-        if instance.check.is_some() {
+        if instance.check.read().is_some() {
             instance.check = says_idle();
-            instance.recorded = Some(Recorded { state: RecordedState::Idle, since: minutes_ago(10) });
+            *instance = recorded(instance.clone(), RecordedState::Idle, minutes_ago(10));
         }
     }
     assert_eq!(terminated(&plan(&observation)).len(), 3);
 }
 
 #[test]
-fn nobody_is_asked_ahead_who_is_to_be_held() {
+fn an_instance_that_is_to_be_held_is_not_asked_ahead() {
     let mut observation = pool(vec![idle("i-1", 9), idle("i-2", 9), idle("i-3", 9)]);
-    observation.target = Target { spare: 1, hold: 1, hold_soon: 3, source: "the forecast".into() };
+    observation.target = target(1, 1, 3);
     assert!(plan(&observation).steps.is_empty());
 }
 
@@ -93,11 +94,12 @@ fn terminations_per_tick_are_capped_and_the_next_tick_goes_on() {
 }
 
 #[test]
-fn the_minimum_of_the_group_is_kept_before_anybody_is_asked() {
+fn the_minimum_of_the_group_is_kept_before_any_instance_is_asked() {
     let mut observation = pool(vec![confirmed("i-1", 30), idle("i-2", 40), idle("i-3", 50)]);
     observation.group.min_size = 3;
     let plan = plan(&observation);
-    assert!(plan.steps.is_empty() && plan.waits[0].contains("minimum of 3"), "{plan}");
+    assert!(plan.steps.is_empty(), "{plan}");
+    assert_eq!(plan.waits, [Wait::Minimum { min_size: 3, surplus: 1 }]);
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn outdated_goes_before_the_fullest_zone_before_the_longest_idle() {
     ]);
     let policy = Policy { terminations_per_tick: 4, ..Policy::default() };
     let mut wanted = observation.clone();
-    wanted.target = Target { spare: 0, hold: 0, hold_soon: 0, source: "nobody".into() };
+    wanted.target = target(0, 0, 0);
     let plan = plan_scale_in(&policy, &wanted);
     assert_eq!(terminated(&plan), ["i-outdated", "i-full-2", "i-full-1", "i-longest"]);
 }
@@ -126,13 +128,16 @@ fn an_instance_that_contradicts_jicofo_stays_and_the_next_one_is_taken() {
 
 #[test]
 fn a_check_that_failed_or_is_old_is_no_evidence() {
-    let failed = Some(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Failed("Undeliverable".into()) });
+    let failed =
+        Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Failed("Undeliverable".into()) });
     let silent = Instance { check: failed, ..idle("i-3", 50) };
     let first = plan(&pool(vec![idle("i-1", 1), idle("i-2", 1), silent]));
-    assert!(first.steps.is_empty() && first.waits[0].contains("Undeliverable"), "{first}");
+    assert!(first.steps.is_empty(), "{first}");
+    let why = "Undeliverable".to_owned();
+    assert_eq!(first.waits, [Wait::CheckThatSucceeds { instance: InstanceId::new("i-3"), why }]);
 
-    let mut old = confirmed("i-3", 50);
-    old.check.as_mut().unwrap().sent_at = minutes_ago(5);
+    let Reading::Read(check) = says_idle() else { panic!("a check") };
+    let old = Instance { check: Reading::Read(Command { sent_at: minutes_ago(5), ..check }), ..idle("i-3", 50) };
     let second = plan(&pool(vec![idle("i-1", 1), idle("i-2", 1), old]));
     assert_eq!(actions(&second), [Action::Check { instance: InstanceId::new("i-3") }]);
 }
@@ -149,21 +154,22 @@ fn without_a_signal_nothing_is_terminated() {
 /// Two to replace and one too many, one without protection, and one whose tag is not written yet; under this hook.
 fn much_to_do(hook: DrainHook) -> Observation {
     let bare = Instance { protected: false, ..confirmed("i-2", 40) };
-    let fresh = Instance { recorded: None, ..idle("i-5", 0) };
+    let fresh = with(idle("i-5", 0), |record| record.recorded = None);
     let mut observation = pool(vec![confirmed("i-1", 30), bare, confirmed("i-3", 50), overdue("i-4", 60), fresh]);
-    observation.target = Target { hold: 3, ..observation.target };
+    observation.target = target(2, 3, 2);
     observation.hook = hook;
     observation
 }
 
 #[test]
-fn nobody_goes_and_nobody_is_replaced_unless_a_hook_is_known_to_hold_it_without_heartbeats_too() {
+fn nothing_is_ended_or_replaced_unless_a_hook_is_known_to_hold_it_without_heartbeats_too() {
     let continues = DrainHook::Present { default_result: DrainResult::Continue, heartbeat_timeout_seconds: 7200 };
-    for (hook, retains_abandoned, words) in [
-        (DrainHook::Missing, true, "no terminating hook of the name in LIFECYCLE_HOOK"),
-        (DrainHook::Unknown, true, "not known whether"),
-        (continues, true, "default result CONTINUE"),
-        (HOLDS, false, "TerminateHookAbandon: retain"),
+    for (hook, retains_abandoned, why) in [
+        (DrainHook::Missing, true, Unheld::HookMissing),
+        (DrainHook::Unknown, true, Unheld::HookUnknown),
+        (DrainHook::NotAsked, true, Unheld::HookUnknown),
+        (continues, true, Unheld::HookContinues),
+        (HOLDS, false, Unheld::GroupEndsAbandoned),
     ] {
         let mut observation = much_to_do(HOLDS);
         let held = plan(&observation);
@@ -175,12 +181,11 @@ fn nobody_goes_and_nobody_is_replaced_unless_a_hook_is_known_to_hold_it_without_
         let unheld = plan(&observation);
         // What ends nothing goes on.
         assert!(matches!(actions(&unheld)[..], [Action::TagState { .. }, Action::Protect { .. }]), "{unheld}");
-        assert!(unheld.problems[0].contains("nothing is terminated") && unheld.problems[0].contains(words), "{unheld}");
-        assert_eq!(unheld.problems.len(), 1, "{unheld}");
+        assert_eq!(unheld.problems, [Problem::Unheld(why)]);
 
         let violations = check_plan(&Policy::default(), &observation, &held).expect_err("both would end undrained");
         assert_eq!(violations.len(), 2, "{violations:?}");
-        assert!(violations.iter().all(|violation| violation.invariant.contains("a hook holds")), "{violations:?}");
+        assert!(violations.iter().all(|violation| violation.invariant == Invariant::Held), "{violations:?}");
     }
 }
 
@@ -193,11 +198,13 @@ fn a_hook_that_ends_a_drain_too_early_is_reported_and_holds_all_the_same() {
         assert_eq!(terminated(&plan), ["i-4", "i-3"]);
         plan.problems
     };
-    assert_eq!(lasts(1656, 46 * 3600), [""; 0]);
-    assert!(lasts(1655, 46 * 3600)[0].contains("must be 1656 s or more"));
+    let impatient =
+        |timeout_seconds, needed_seconds| [Problem::Impatient(Impatience { timeout_seconds, needed_seconds })];
+    assert_eq!(lasts(1656, 46 * 3600), []);
+    assert_eq!(lasts(1655, 46 * 3600), impatient(1655, 1656));
     // A heartbeat may be late, however short a drain may be.
-    assert_eq!(lasts(120, 600), [""; 0]);
-    assert!(lasts(119, 600)[0].contains("must be 120 s or more"));
+    assert_eq!(lasts(120, 600), []);
+    assert_eq!(lasts(119, 600), impatient(119, 120));
 }
 
 #[test]
@@ -228,12 +235,12 @@ fn a_launch_that_is_overdue_at_one_reading_is_noted_and_goes_at_the_next() {
 }
 
 #[test]
-fn jibris_under_wrong_names_are_reported_and_nobody_is_replaced_for_it() {
+fn jibris_under_wrong_names_are_reported_and_none_is_replaced_for_it() {
     let mut observation = pool(vec![booting("i-1", 60), booting("i-2", 60)]);
     observation.strangers = vec!["jibri-4711".into(), "jibri-4712".into()];
     let plan = plan(&observation);
     assert!(plan.steps.is_empty());
-    assert!(plan.problems[0].contains("jibri-4711") && plan.problems[0].contains("JIBRI_INSTANCE_ID"), "{plan}");
+    assert_eq!(plan.problems, [Problem::WrongNames { nicknames: observation.strangers }]);
 }
 
 #[test]
@@ -260,17 +267,23 @@ fn an_unhealthy_jibri_is_replaced_on_the_second_reading() {
 }
 
 #[test]
-fn who_is_busy_beyond_belief_is_asked_and_goes_unless_it_says_so_itself() {
+fn an_instance_that_is_busy_beyond_belief_is_asked_and_goes_unless_it_says_so_itself() {
     let ages = |check| {
-        let recorded = Some(Recorded { state: RecordedState::Busy, since: minutes_ago(7 * 60) });
-        pool(vec![Instance { recorded, check, last_selected_at: None, ..busy("i-1") }])
+        let busy = Instance { check, last_selected_at: None, ..busy("i-1") };
+        pool(vec![recorded(busy, RecordedState::Busy, minutes_ago(6 * 60 + 5))])
     };
-    assert_eq!(actions(&plan(&ages(None))), [Action::Check { instance: InstanceId::new("i-1") }]);
+    assert_eq!(actions(&plan(&ages(Reading::Unlisted))), [Action::Check { instance: InstanceId::new("i-1") }]);
     assert_eq!(terminated(&plan(&ages(says_idle()))), ["i-1"]);
     let expired = says(JibriProcess::Expired(HealthStatus::Healthy));
     assert_eq!(terminated(&plan(&ages(expired))), ["i-1"]);
     let hung = plan(&ages(says(JibriProcess::Busy(HealthStatus::Healthy))));
-    assert!(hung.steps.is_empty() && hung.problems[0].contains("i-1 is busy for 7 h 00 min"), "{hung}");
+    assert!(hung.steps.is_empty(), "{hung}");
+    let problem = Problem::BusyTooLong { instance: InstanceId::new("i-1"), busy_seconds: 21_900 };
+    assert_eq!(problem.to_string(), "i-1 has been busy for 6 h 05 min; look whether its recording or its upload hangs");
+    assert_eq!(hung.problems, [problem]);
+    let failed = Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Failed("Undeliverable".into()) };
+    let silent = plan(&ages(Reading::Read(failed)));
+    assert!(silent.steps.is_empty() && matches!(silent.problems[..], [Problem::BusyAndSilent { .. }]), "{silent}");
 }
 
 #[test]
@@ -300,23 +313,36 @@ fn tags_are_written_on_transitions_only() {
 #[test]
 fn paused_scale_in_still_notes_what_it_sees() {
     let policy = Policy { scale_in_paused: true, ..Policy::default() };
-    let fresh = Instance { recorded: None, ..confirmed("i-4", 0) };
+    let fresh = with(confirmed("i-4", 0), |record| record.recorded = None);
     let observation = pool(vec![confirmed("i-1", 30), confirmed("i-2", 40), confirmed("i-3", 50), fresh]);
     let plan = plan_scale_in(&policy, &observation);
     assert!(matches!(actions(&plan)[..], [Action::TagState { .. }]), "{plan}");
-    assert!(plan.problems[0].contains("paused, and would do this: terminate i-3, one fewer wanted"), "{plan}");
+    let [Problem::ScaleInPaused { would }] = &plan.problems[..] else { panic!("{plan}") };
+    let would: Vec<String> = would.iter().map(|step| step.action.to_string()).collect();
+    assert_eq!(would, ["terminate i-3, one fewer wanted", "terminate i-2, one fewer wanted"]);
+    let text = plan.problems[0].to_string();
+    assert!(
+        text.contains("are paused, and would do this: terminate i-3, one fewer wanted (idle for 50 min,"),
+        "{text}"
+    );
+
+    let hangs = Instance { check: says(JibriProcess::Unresponsive), last_selected_at: None, ..busy("i-5") };
+    let hangs = recorded(hangs, RecordedState::Busy, minutes_ago(7 * 60));
+    let told = plan_scale_in(&policy, &pool(vec![hangs])).problems;
+    assert!(matches!(told[..], [Problem::BusyTooLong { .. }]), "{told:?}");
 }
 
 #[test]
 fn the_state_tag_proves_registration_too() {
     // The other function's tag is missing, and Jicofo has forgotten it: that is no launch which never registered.
-    let forgotten = Instance { registered_at: None, jibri: JibriStatus::Missing, ..idle("i-2", 60) };
+    let missing = Instance { jibri: JibriStatus::Missing, ..idle("i-2", 60) };
+    let forgotten = with(missing, |record| record.registered_at = None);
     assert!(terminated(&plan(&pool(vec![idle("i-1", 1), forgotten]))).is_empty());
 }
 
 /// Else a pool whose only Jibri has died would wait for a signal for ever.
 #[test]
-fn where_jicofo_lists_nobody_those_that_had_registered_are_asked_and_believed() {
+fn where_jicofo_lists_no_jibri_those_that_had_registered_are_asked_and_believed() {
     let missing = |name| Instance { jibri: JibriStatus::Missing, ..idle(name, 5) };
     let mut observation = pool(vec![missing("i-1"), missing("i-2"), booting("i-3", 5)]);
     observation.signal = lost(0);
@@ -325,16 +351,16 @@ fn where_jicofo_lists_nobody_those_that_had_registered_are_asked_and_believed() 
     assert_eq!(actions(&plan(&observation)), asked);
 
     observation.instances[0].check = says(JibriProcess::Gone);
-    assert!(!observation.all_have_exited(150), "one has not answered");
+    assert!(!all_have_exited(&observation.instances, NOW, 150), "one has not answered");
     observation.instances[1].check = says_idle();
-    assert!(!observation.all_have_exited(150), "one is there");
+    assert!(!all_have_exited(&observation.instances, NOW, 150), "one is there");
     observation.instances[1].check = says(JibriProcess::Gone);
-    assert!(observation.all_have_exited(150));
-    assert!(!observation.all_have_exited(30), "that was a minute ago");
+    assert!(all_have_exited(&observation.instances, NOW, 150));
+    assert!(!all_have_exited(&observation.instances, NOW, 30), "that was a minute ago");
     observation.signal = Signal::Fresh;
     assert_eq!(terminated(&plan(&observation)), ["i-1", "i-2"]);
 
     observation.instances[0].jibri = JibriStatus::Unknown;
-    assert!(!observation.all_have_exited(150), "a Jicofo was silent");
-    assert!(!pool(vec![booting("i-3", 5)]).all_have_exited(150), "nobody has said anything");
+    assert!(!all_have_exited(&observation.instances, NOW, 150), "a Jicofo was silent");
+    assert!(!all_have_exited(&[booting("i-3", 5)], NOW, 150), "none has said anything");
 }

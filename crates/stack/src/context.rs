@@ -28,7 +28,7 @@ fn functions() -> Vec<Value> {
 }
 
 fn described(function: Function) -> Value {
-    let (name, minutes) = (function.name(), schedule_minutes(function));
+    let (name, minutes) = (function.name(), function.every_minutes());
     // A deployed schedule keeps its id: CloudFormation would make a second one of the same name before it deletes the first.
     let (schedule_id, schedule) = match minutes {
         1 => ("EveryMinute".to_owned(), "rate(1 minute)".to_owned()),
@@ -44,15 +44,8 @@ fn described(function: Function) -> Value {
         id => camel_case(name),
         schedule,
         schedule_id,
+        timeout_seconds => function.timeout_seconds(),
         environment => settings::environment(function),
-    }
-}
-
-/// How many minutes lie between two runs by the schedule.
-fn schedule_minutes(function: Function) -> u64 {
-    match function {
-        Function::Availability | Function::ScaleIn | Function::Drain => 1,
-        Function::Forecast => 5,
     }
 }
 

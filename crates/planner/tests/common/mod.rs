@@ -21,50 +21,68 @@ pub(crate) fn idle(name: &str, idle_minutes: u64) -> Instance {
         lifecycle: LifecycleState::InService,
         protected: true,
         outdated: false,
-        ec2: Some(Ec2State::Exists),
-        launched_at: Some(minutes_ago(65)),
-        registered_at: Some(minutes_ago(60)),
-        recorded: Some(Recorded { state: RecordedState::Idle, since: minutes_ago(idle_minutes) }),
-        draining_since: None,
+        ec2: Reading::Read(Ec2Record {
+            state: Ec2State::Exists,
+            launched_at: minutes_ago(65),
+            registered_at: Some(minutes_ago(60)),
+            recorded: Some(Recorded { state: RecordedState::Idle, since: minutes_ago(idle_minutes) }),
+            draining_since: None,
+        }),
         jibri: JibriStatus::Idle,
         last_selected_at: None,
-        check: None,
-        drain: None,
+        check: Reading::Unlisted,
+        drain: Reading::Unlisted,
     }
 }
 
+/// What EC2 says of it, to be changed.
+pub(crate) fn record(instance: &mut Instance) -> &mut Ec2Record {
+    match &mut instance.ec2 {
+        Reading::Read(record) => record,
+        unread => panic!("its record is {unread:?}"),
+    }
+}
+
+/// The same instance, of which EC2 says something else.
+pub(crate) fn with(mut instance: Instance, change: impl FnOnce(&mut Ec2Record)) -> Instance {
+    change(record(&mut instance));
+    instance
+}
+
+/// Its tag says that it has been in this state since then.
+pub(crate) fn recorded(instance: Instance, state: RecordedState, since: Timestamp) -> Instance {
+    with(instance, |record| record.recorded = Some(Recorded { state, since }))
+}
+
 pub(crate) fn busy(name: &str) -> Instance {
-    let recorded = Some(Recorded { state: RecordedState::Busy, since: minutes_ago(5) });
-    Instance { jibri: JibriStatus::Busy, recorded, last_selected_at: Some(minutes_ago(5)), ..idle(name, 0) }
+    let used = Instance { jibri: JibriStatus::Busy, last_selected_at: Some(minutes_ago(5)), ..idle(name, 0) };
+    recorded(used, RecordedState::Busy, minutes_ago(5))
 }
 
 /// Launched so long ago, and not registered.
 pub(crate) fn booting(name: &str, launched_minutes_ago: u64) -> Instance {
-    Instance {
-        launched_at: Some(minutes_ago(launched_minutes_ago)),
-        registered_at: None,
-        recorded: None,
-        jibri: JibriStatus::Missing,
-        ..idle(name, 0)
-    }
+    with(Instance { jibri: JibriStatus::Missing, ..idle(name, 0) }, |record| {
+        record.launched_at = minutes_ago(launched_minutes_ago);
+        (record.registered_at, record.recorded) = (None, None);
+    })
 }
 
 /// Launched so long ago, and found not to have registered a minute ago.
 pub(crate) fn overdue(name: &str, launched_minutes_ago: u64) -> Instance {
-    let recorded = Some(Recorded { state: RecordedState::Overdue, since: minutes_ago(1) });
-    Instance { recorded, ..booting(name, launched_minutes_ago) }
+    recorded(booting(name, launched_minutes_ago), RecordedState::Overdue, minutes_ago(1))
 }
 
 pub(crate) fn draining(name: &str) -> Instance {
-    Instance { lifecycle: LifecycleState::TerminatingWait, draining_since: Some(minutes_ago(3)), ..busy(name) }
+    let waits = Instance { lifecycle: LifecycleState::TerminatingWait, ..busy(name) };
+    with(waits, |record| record.draining_since = Some(minutes_ago(3)))
 }
 
-pub(crate) fn says(process: JibriProcess) -> Option<Command> {
+pub(crate) fn says(process: JibriProcess) -> Reading<Command> {
     let report = InstanceReport { process, recordings_pending: 0, recordings_failed: 0 };
-    Some(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
+    Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
 }
 
-pub(crate) fn says_idle() -> Option<Command> {
+pub(crate) fn says_idle() -> Reading<Command> {
     says(JibriProcess::Idle(HealthStatus::Healthy))
 }
 
@@ -83,8 +101,13 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
         instances,
         signal: Signal::Fresh,
         strangers: vec![],
-        target: Target { spare: 2, hold: 2, hold_soon: 2, source: "JIBRIS_THRESHOLD".into() },
+        target: target(2, 2, 2),
     }
+}
+
+/// So many are wanted, to be held, and to be held a minute from now.
+pub(crate) fn target(spare: u32, hold: u32, hold_soon: u32) -> Option<Target> {
+    Some(Target { spare, hold, hold_soon, source: "a test".into() })
 }
 
 pub(crate) fn lost(for_seconds: u64) -> Signal {
@@ -108,20 +131,20 @@ pub(crate) fn apply(observation: &Observation, plan: &Plan) -> Observation {
             step.action.instance().and_then(|id| after.instances.iter_mut().find(|instance| instance.id == *id));
         match (&step.action, instance) {
             (Action::RaiseDesired { to, .. }, _) => after.group.desired_capacity = *to,
-            (Action::TagRegistered { at, .. }, Some(instance)) => instance.registered_at = Some(*at),
-            (Action::TagState { recorded, .. }, Some(instance)) => instance.recorded = Some(*recorded),
+            (Action::TagRegistered { at, .. }, Some(instance)) => record(instance).registered_at = Some(*at),
+            (Action::TagState { recorded, .. }, Some(instance)) => record(instance).recorded = Some(*recorded),
             (Action::Protect { .. }, Some(instance)) => instance.protected = true,
             (Action::Check { .. }, Some(instance)) => {
-                instance.check = Some(Command { sent_at: after.now, outcome: CommandOutcome::InFlight });
+                instance.check = Reading::Read(Command { sent_at: after.now, outcome: CommandOutcome::InFlight });
             }
             (Action::Terminate { decrement, .. }, Some(instance)) => {
                 instance.lifecycle = LifecycleState::Terminating;
                 after.group.desired_capacity -= u32::from(*decrement);
             }
-            (Action::TagDraining { since, .. }, Some(instance)) => instance.draining_since = Some(*since),
+            (Action::TagDraining { since, .. }, Some(instance)) => record(instance).draining_since = Some(*since),
             (Action::Heartbeat { .. }, Some(_)) => {}
             (Action::SendDrain { .. }, Some(instance)) => {
-                instance.drain = Some(Command { sent_at: after.now, outcome: CommandOutcome::InFlight });
+                instance.drain = Reading::Read(Command { sent_at: after.now, outcome: CommandOutcome::InFlight });
             }
             (Action::CompleteDrain { result, .. }, Some(instance)) => {
                 instance.lifecycle = match result {
@@ -129,7 +152,7 @@ pub(crate) fn apply(observation: &Observation, plan: &Plan) -> Observation {
                     DrainResult::Abandon => LifecycleState::TerminatingRetained,
                 };
             }
-            (action, None) => panic!("{action} is about nobody"),
+            (action, None) => panic!("{action} is about no instance of the group"),
         }
     }
     after

@@ -1,0 +1,104 @@
+//! What several Jicofos say, put together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use planner::{Instance, InstanceId, JibriStatus, Timestamp};
+
+use crate::{
+    ports::{CallError, JicofoJibri, JicofoReading, JicofoStats},
+    text::shorten,
+};
+
+/// What the Jicofos say of one Jibri.
+struct Told {
+    healthy: bool,
+    busy: bool,
+    last_selected_at: Option<Timestamp>,
+}
+
+/// What the Jicofos said together.
+#[derive(Default)]
+pub(crate) struct Heard {
+    jibris: BTreeMap<String, Told>,
+    /// The counters of all that answered, added up.
+    pub(crate) stats: JicofoStats,
+    failures: Vec<String>,
+}
+
+impl Heard {
+    /// Adds up the answers; one that failed is kept as what went wrong.
+    pub(crate) fn listen(jicofos: Vec<Result<JicofoReading, CallError>>) -> Heard {
+        let mut heard = Heard::default();
+        for reading in jicofos {
+            match reading {
+                Ok(reading) => heard.add(reading),
+                Err(error) => heard.failures.push(error.to_string()),
+            }
+        }
+        heard
+    }
+
+    /// A Jibri may serve several Jicofos: it is busy if any of them keeps it busy, and selected when the last did.
+    fn add(&mut self, reading: JicofoReading) {
+        self.stats.conferences += reading.stats.conferences;
+        self.stats.participants += reading.stats.participants;
+        self.stats.jibri_sessions += reading.stats.jibri_sessions;
+        self.stats.jibri_failures_total += reading.stats.jibri_failures_total;
+        for JicofoJibri { nickname, healthy, busy, last_selected_at } in reading.jibris {
+            let unheard = Told { healthy: true, busy: false, last_selected_at: None };
+            let told = self.jibris.entry(nickname).or_insert(unheard);
+            told.busy |= busy;
+            told.healthy &= healthy;
+            told.last_selected_at = told.last_selected_at.max(last_selected_at);
+        }
+    }
+
+    /// What a Jibri of this name does, and when it was last selected.
+    pub(crate) fn status_of(&self, id: &InstanceId) -> (JibriStatus, Option<Timestamp>) {
+        match self.jibris.get(id.as_str()) {
+            None if self.failures.is_empty() => (JibriStatus::Missing, None),
+            None => (JibriStatus::Unknown, None),
+            Some(jibri) => {
+                let status = match (jibri.busy, jibri.healthy) {
+                    (true, _) => JibriStatus::Busy,
+                    (false, false) => JibriStatus::Unhealthy,
+                    (false, true) => JibriStatus::Idle,
+                };
+                (status, jibri.last_selected_at)
+            }
+        }
+    }
+
+    /// The Jibris that are none of these instances. A name may be anything at all, and is made fit for a log line.
+    pub(crate) fn strangers(&self, instances: &[Instance]) -> Vec<String> {
+        let ours: BTreeSet<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
+        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).map(shorten).collect()
+    }
+
+    /// When Jibris were last selected, of this group or another.
+    pub(crate) fn selections(&self) -> Vec<Timestamp> {
+        self.jibris.values().filter_map(|jibri| jibri.last_selected_at).collect()
+    }
+
+    /// What kept a Jicofo from answering; `None` where all have answered.
+    pub(crate) fn failures(&self) -> Option<String> {
+        (!self.failures.is_empty()).then(|| self.failures.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_stranger_is_short_and_keeps_to_its_line() {
+        let nickname = format!("jibri\n\u{202e}{}", "x".repeat(100_000));
+        let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None };
+        let heard = Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri], ..JicofoReading::default() })]);
+        let strangers = heard.strangers(&[]);
+        assert!(
+            strangers[0].starts_with("jibri\u{fffd}\u{fffd}x") && strangers[0].chars().count() < 300,
+            "{strangers:.300?}"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! What a tick notes and mends without ending anything: state tags, protection, names that are not the group's.
+
+use crate::{
+    Action, JibriStatus, LifecycleState, Plan, Problem, Recorded, RecordedState, Signal, Wait,
+    pool::{LaunchProgress, launch_progress},
+};
+
+use super::room::View;
+
+/// Writes the state of each active instance into its tag where it has changed.
+pub(super) fn note_states(view: &View<'_>, plan: &mut Plan) {
+    for instance in view.observation.instances.iter().filter(|instance| instance.is_active()) {
+        // A tag that was not read may say the same already, and since when.
+        let Some(record) = instance.ec2.read() else { continue };
+        let state = match instance.jibri {
+            JibriStatus::Idle => RecordedState::Idle,
+            JibriStatus::Busy => RecordedState::Busy,
+            JibriStatus::Unhealthy => RecordedState::Unhealthy,
+            JibriStatus::Missing => match launch_progress(view.policy, view.observation, instance) {
+                LaunchProgress::Pending => continue,
+                LaunchProgress::Overdue => RecordedState::Overdue,
+                LaunchProgress::Done => RecordedState::Missing,
+            },
+            JibriStatus::Unknown | JibriStatus::NotAsked => continue,
+        };
+        // Missing from half an answer is not missing.
+        if view.observation.signal != Signal::Fresh && state == RecordedState::Missing {
+            continue;
+        }
+        let before = record.recorded.map(|recorded| recorded.state);
+        if before != Some(state) {
+            let reason = match before {
+                Some(before) => format!("it was {before} before"),
+                None => "its tag does not say yet".into(),
+            };
+            let recorded = Recorded { state, since: view.observation.now };
+            plan.step(Action::TagState { instance: instance.id.clone(), recorded }, reason);
+        }
+    }
+}
+
+/// Gives an instance its protection back.
+pub(super) fn protect_again(view: &View<'_>, plan: &mut Plan) {
+    for instance in &view.observation.instances {
+        if instance.lifecycle == LifecycleState::InService && !instance.protected {
+            let action = Action::Protect { instance: instance.id.clone() };
+            plan.step(action, "an instance without protection could be ended by anything that lowers desired capacity");
+        }
+    }
+}
+
+/// Tells of Jibris that Jicofo lists and the group does not hold.
+pub(super) fn report_strangers(view: &View<'_>, plan: &mut Plan) {
+    // An id is a stale entry, gone in a moment, or another group's; anything else is a name that a person chose.
+    let (ids, names): (Vec<String>, Vec<String>) =
+        view.observation.strangers.iter().cloned().partition(|nickname| nickname.starts_with("i-"));
+    if !ids.is_empty() {
+        plan.waits.push(Wait::Forgetting { nicknames: ids });
+    }
+    if !names.is_empty() {
+        plan.problems.push(Problem::WrongNames { nicknames: names });
+    }
+}
