@@ -1,15 +1,8 @@
 // The two figures: the pool over time, and the drains below on the same axis of time.
 
 const STACK = ["busy", "available", "pending", "draining"];
-const MARGIN = { left: 52, right: 14 };
-
-/** An SVG element with its attributes and children. */
-function svg(name, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
+const STEPS_SECONDS = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+const EDGES = { left: 52, right: 14 };
 
 /** A length of time in words: "45 s", "12 min", "1 h 05 min". */
 function spoken(seconds) {
@@ -21,12 +14,6 @@ function spoken(seconds) {
   if (hours) return minutes ? `${hours} h ${String(minutes).padStart(2, "0")} min` : `${hours} h`;
   if (minutes) return rest ? `${minutes} min ${String(rest).padStart(2, "0")} s` : `${minutes} min`;
   return `${rest} s`;
-}
-
-/** The smallest of the steps that gives no more than `limit` of them; whole multiples of the last beyond that. */
-function step(span, limit, steps) {
-  const last = steps.at(-1);
-  return steps.find((candidate) => span / candidate <= limit) ?? last * Math.ceil(span / limit / last);
 }
 
 /** From when until when the run lasted, in milliseconds. */
@@ -41,161 +28,89 @@ function spanOf(run) {
   return { start: run.started_at_ms, end: Math.max(end, run.started_at_ms + 1000) };
 }
 
-/** The scale of time: from milliseconds to pixels, and the ticks that fit. */
-function timeScale(span, width) {
-  const inner = width - MARGIN.left - MARGIN.right;
+/** The scale of time, from milliseconds to pixels. */
+const timeScale = (span, width) => linear([span.start, span.end], [EDGES.left, width - EDGES.right]);
+
+/** Upright rules with their times under them. */
+function drawTimes(figure, span, width, edges, labels) {
   const seconds = (span.end - span.start) / 1000;
-  const every = step(
-    seconds,
-    Math.max(2, inner / 96),
-    [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400],
+  const every = step(seconds, Math.max(2, (width - EDGES.left - EDGES.right) / 96), STEPS_SECONDS);
+  const moments = multiples(every, seconds).map((since) => span.start + since * 1000);
+  rulesAcross(figure, moments, timeScale(span, width), edges, labels, (at) =>
+    at === span.start ? "start" : spoken((at - span.start) / 1000),
   );
-  const ticks = Array.from({ length: Math.floor(seconds / every) + 1 }, (_, index) => index * every);
-  const x = (at) => MARGIN.left + ((at - span.start) / (span.end - span.start)) * inner;
-  const at = (pixels) => span.start + ((pixels - MARGIN.left) / inner) * (span.end - span.start);
-  return { x, at, ticks, right: MARGIN.left + inner, every };
-}
-
-/** Vertical rules with their times under them. */
-function drawTimes(parent, time, span, top, bottom, labels) {
-  for (const seconds of time.ticks) {
-    const x = time.x(span.start + seconds * 1000);
-    parent.append(svg("line", { class: "grid", x1: x, x2: x, y1: top, y2: bottom }));
-    const anchor = seconds === 0 ? "start" : x > time.right - 24 ? "end" : "middle";
-    if (labels)
-      parent.append(svg("text", { x, y: labels, "text-anchor": anchor }, seconds ? spoken(seconds) : "start"));
-  }
-}
-
-/** The corners of a step line: each value holds until the next. */
-function stepLine(samples, value, time, y, end) {
-  const corners = [];
-  let last;
-  for (const sample of samples) {
-    const now = value(sample);
-    if (now === last) continue;
-    const x = time.x(sample.at_ms).toFixed(1);
-    if (last !== undefined) corners.push(`${x} ${y(last)}`);
-    corners.push(`${x} ${y(now)}`);
-    last = now;
-  }
-  if (last !== undefined) corners.push(`${time.x(end).toFixed(1)} ${y(last)}`);
-  return corners;
-}
-
-/** Gives each flag the lowest row in which it does not touch its neighbour. */
-function rowsOf(positions, distance) {
-  const ends = [];
-  return positions.map((x) => {
-    const free = ends.findIndex((end) => x - end >= distance);
-    const row = free < 0 ? ends.length : free;
-    ends[row] = x;
-    return row;
-  });
 }
 
 /** The figure of the pool: areas, lines, flags and refusals. */
 function drawPool(run, width) {
   const span = spanOf(run);
-  const time = timeScale(span, width);
-  const incidents = run.incidents.map((incident) => time.x(incident.at_ms));
-  const rows = rowsOf(incidents, 22);
-  const top = 12 + 22 * (rows.length ? Math.max(...rows) + 1 : 0);
-  const bottom = top + (width < 560 ? 250 : 340);
-  const height = bottom + 46;
-
-  const heights = run.samples.map((sample) =>
-    Math.max(
-      STACK.reduce((sum, name) => sum + sample[name], 0),
-      sample.desired,
-      sample.demand,
-      sample.busy + sample.target,
-    ),
+  const x = timeScale(span, width);
+  const flags = run.incidents.map((incident) => x(incident.at_ms));
+  const rows = rowsOf(
+    flags.map((at) => [at, at]),
+    22,
   );
-  const highest = heights.reduce((most, height) => Math.max(most, height), 1);
-  const every = step(highest, 6, [1, 2, 5, 10, 20, 50, 100]);
-  const limit = Math.ceil((highest + every / 4) / every) * every;
-  const y = (count) => (bottom - (count / limit) * (bottom - top)).toFixed(1);
-
-  const figure = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`,
-    height,
+  const top = 12 + 22 * Math.max(0, ...rows.map((row) => row + 1));
+  const bottom = top + (width < 560 ? 250 : 340);
+  const figure = canvas(width, bottom + 46, {
     role: "group",
-    tabindex: 0,
     "aria-labelledby": "pool-heading",
     "aria-describedby": "verdict",
   });
-  drawTimes(figure, time, span, top, bottom, bottom + 36);
+  drawTimes(figure, span, width, [top, bottom], bottom + 36);
 
-  const lines = STACK.map((_, index) =>
-    stepLine(
-      run.samples,
-      (sample) => STACK.slice(0, index + 1).reduce((sum, name) => sum + sample[name], 0),
-      time,
-      y,
-      span.end,
-    ),
-  );
-  STACK.forEach((name, index) => {
-    if (!run.samples.length) return;
-    const floor = index ? lines[index - 1] : stepLine(run.samples, () => 0, time, y, span.end);
-    figure.append(
-      svg("path", { class: `fill-${name}`, d: `M${lines[index].join("L")}L${[...floor].reverse().join("L")}Z` }),
-    );
-    figure.append(svg("path", { class: "edge", d: `M${lines[index].join("L")}` }));
-  });
-  for (let count = 0; count <= limit; count += every) {
-    figure.append(
-      svg("line", {
-        class: count ? "grid" : "axis",
-        x1: MARGIN.left,
-        x2: time.right,
-        y1: y(count),
-        y2: y(count),
-        "stroke-opacity": count ? 0.6 : 1,
-      }),
-    );
-    figure.append(svg("text", { x: MARGIN.left - 8, y: +y(count) + 4, "text-anchor": "end" }, String(count)));
-  }
-  const wanted = stepLine(run.samples, (sample) => Math.max(sample.demand, sample.busy), time, y, span.end);
-  const unmet = svg("path", {
-    class: "unmet",
-    d: wanted.length ? `M${wanted.join("L")}L${[...lines[0]].reverse().join("L")}Z` : "",
-  });
-  figure.append(unmet);
+  const stacked = (sample, count) => STACK.slice(0, count).reduce((sum, name) => sum + sample[name], 0);
   const values = {
     target: (sample) => sample.busy + sample.target,
     demand: (sample) => sample.demand,
     desired: (sample) => sample.desired,
   };
+  const highest = run.samples
+    .flatMap((sample) => [stacked(sample, STACK.length), ...Object.values(values).map((value) => value(sample))])
+    .reduce((most, height) => Math.max(most, height), 1);
+  const every = step(highest, 6, [1, 2, 5, 10, 20, 50, 100]);
+  const limit = Math.ceil((highest + every / 4) / every) * every;
+  const y = linear([0, limit], [bottom, top]);
+  const line = (value) =>
+    stepLine(
+      run.samples.map((sample) => [x(sample.at_ms), y(value(sample))]),
+      x(span.end),
+    );
+
+  const edges = [0, 1, 2, 3, 4].map((count) => line((sample) => stacked(sample, count)));
+  STACK.forEach((name, index) => {
+    figure.append(svg("path", { class: `fill-${name}`, d: between(edges[index + 1], edges[index]) }));
+    figure.append(svg("path", { class: "edge", d: through(edges[index + 1]) }));
+  });
+  rulesUp(figure, multiples(every, limit), y, [EDGES.left, width - EDGES.right]);
+  const wanted = line((sample) => Math.max(sample.demand, sample.busy));
+  figure.append(svg("path", { class: "unmet", d: between(wanted, edges[1]) }));
   for (const [name, value] of Object.entries(values)) {
-    if (!run.samples.length) break;
-    const d = `M${stepLine(run.samples, value, time, y, span.end).join("L")}`;
+    const d = through(line(value));
     if (name === "desired") figure.append(svg("path", { class: "halo", d }));
     figure.append(svg("path", { class: `${name}-line`, d }));
   }
 
-  figure.append(svg("text", { x: MARGIN.left - 8, y: bottom + 17, "text-anchor": "end" }, "refused"));
+  figure.append(svg("text", { x: EDGES.left - 8, y: bottom + 17, "text-anchor": "end" }, "refused"));
   for (const refusal of run.refusals) {
-    const x = time.x(refusal.at_ms);
-    figure.append(svg("line", { class: "refusal-tick", x1: x, x2: x, y1: bottom + 5, y2: bottom + 20 }));
+    const at = x(refusal.at_ms);
+    figure.append(svg("line", { class: "refusal-tick", x1: at, x2: at, y1: bottom + 5, y2: bottom + 20 }));
   }
   run.incidents.forEach((incident, index) => {
-    const x = incidents[index];
+    const at = flags[index];
     const middle = top - 14 - 22 * rows[index];
     figure.append(
       svg(
         "a",
         { class: "flag", href: `#incident-${index + 1}`, "aria-label": `${index + 1}: ${incident.label}` },
-        svg("line", { x1: x, x2: x, y1: middle + 9, y2: bottom }),
-        svg("circle", { cx: x, cy: middle, r: 9.5 }),
-        svg("text", { x, y: middle + 4 }, String(index + 1)),
+        svg("line", { x1: at, x2: at, y1: middle + 9, y2: bottom }),
+        svg("circle", { cx: at, cy: middle, r: 9.5 }),
+        svg("text", { x: at, y: middle + 4 }, String(index + 1)),
         svg("title", {}, incident.label),
       ),
     );
   });
-  figure.append(svg("line", { class: "cursor", y1: top, y2: bottom }));
-  return { figure, time };
+  return { figure, x, top, bottom };
 }
 
 /** What stands beside a drain's bar. */
@@ -208,55 +123,51 @@ function labelOf(drain, span, short) {
 /** The figure of the drains: a bar each, as many beside each other as fit. */
 function drawDrains(run, width) {
   const span = spanOf(run);
-  const time = timeScale(span, width);
-  const pitch = 22;
+  const x = timeScale(span, width);
   const short = width < 560 || run.drains.length > 12;
-  const lanes = [];
   const bars = [...run.drains]
     .sort((a, b) => a.began_ms - b.began_ms)
     .map((drain) => {
       const label = labelOf(drain, span, short);
-      const start = time.x(drain.began_ms);
-      const end = Math.max(time.x(drain.ended_ms ?? span.end), start + 3);
+      const start = x(drain.began_ms);
+      const end = Math.max(x(drain.ended_ms ?? span.end), start + 3);
       const labelled = label.length * 6.8 + 16;
       const left = end + labelled > width && start - labelled > 0;
-      const [from, to] = left ? [start - labelled, end + 8] : [start, end + labelled];
-      const free = lanes.findIndex((occupied) => from > occupied);
-      const lane = free < 0 ? lanes.length : free;
-      lanes[lane] = to;
-      return { drain, label, start, end, left, lane };
+      return { drain, label, start, end, left, room: left ? [start - labelled, end + 8] : [start, end + labelled] };
     });
-  const bottom = 8 + lanes.length * pitch;
-  const height = bottom + 26;
-  const figure = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`,
-    height,
+  const lanes = rowsOf(
+    bars.map((bar) => bar.room),
+    0,
+  );
+  const [top, bottom] = [4, 8 + 22 * Math.max(0, ...lanes.map((lane) => lane + 1))];
+  const figure = canvas(width, bottom + 26, {
     role: "img",
     "aria-labelledby": "drains-heading",
     "aria-describedby": "drains-lead",
   });
-  drawTimes(figure, time, span, 4, bottom, bottom + 18);
-  for (const { drain, label, start, end, left, lane } of bars) {
-    const y = 8 + lane * pitch;
+  drawTimes(figure, span, width, [top, bottom], bottom + 18);
+  bars.forEach(({ drain, label, start, end, left }, index) => {
+    const y = 8 + lanes[index] * 22;
     const middle = y + 7;
-    const busy = drain.busy_until_ms == null ? start : Math.min(time.x(drain.busy_until_ms), end);
-    const bar = svg(
-      "g",
-      {},
-      svg("title", {}, tellDrain(drain, span)),
-      svg("rect", { class: "fill-draining", x: busy, y, width: end - busy, height: 14, rx: 2 }),
-      svg("rect", { class: "fill-busy", x: start, y, width: busy - start, height: 14, rx: 2 }),
+    const busy = drain.busy_until_ms == null ? start : Math.min(x(drain.busy_until_ms), end);
+    const mark =
+      drain.ended_ms == null
+        ? svg("path", { class: "open-mark", d: `M${end + 1} ${middle - 5}l5 5l-5 5` })
+        : svg("circle", { class: "ended-mark", cx: end, cy: middle, r: 4.5 });
+    const text = { x: left ? start - 6 : end + 10, y: middle + 4, "text-anchor": left ? "end" : "start" };
+    figure.append(
+      svg(
+        "g",
+        {},
+        svg("title", {}, tellDrain(drain, span)),
+        svg("rect", { class: "fill-draining", x: busy, y, width: end - busy, height: 14, rx: 2 }),
+        svg("rect", { class: "fill-busy", x: start, y, width: busy - start, height: 14, rx: 2 }),
+        mark,
+        svg("text", text, label),
+      ),
     );
-    if (drain.ended_ms == null)
-      bar.append(svg("path", { class: "open-mark", d: `M${end + 1} ${middle - 5}l5 5l-5 5` }));
-    else bar.append(svg("circle", { class: "ended-mark", cx: end, cy: middle, r: 4.5 }));
-    bar.append(
-      svg("text", { x: left ? start - 6 : end + 10, y: middle + 4, "text-anchor": left ? "end" : "start" }, label),
-    );
-    figure.append(bar);
-  }
-  figure.append(svg("line", { class: "cursor", y1: 4, y2: bottom }));
-  return { figure, time };
+  });
+  return { figure, x, top, bottom };
 }
 
 /** One drain in a sentence. */

@@ -1,6 +1,6 @@
 // The words of the page, its tables, and what moves.
 
-const run = JSON.parse(document.getElementById("run").textContent);
+const run = data;
 const span = spanOf(run);
 const plural = (count, one, many = `${one}s`) => `${count === 0 ? "no" : count} ${count === 1 ? one : many}`;
 const hours = (seconds) => [(seconds / 3600).toFixed(seconds < 36000 ? 1 : 0), "h"];
@@ -34,15 +34,6 @@ const FIGURES = [
   { key: "longest_drain_seconds", label: "longest drain", tell: (seconds) => [spoken(seconds)] },
 ];
 
-/** An HTML element with its attributes and children. */
-function html(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
-const byId = (id) => document.getElementById(id);
 const elapsed = (at) => spoken((at - span.start) / 1000);
 const clock = (at) => new Date(at).toISOString().slice(11, 19);
 
@@ -166,25 +157,9 @@ function tellTables() {
     byId("settings").append(html("dt", {}, name), html("dd", {}, value));
 }
 
-/** The last sample at or before that moment. */
-function sampleAt(at) {
-  let [low, high] = [0, run.samples.length - 1];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (run.samples[middle].at_ms <= at) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}
-
-const tooltip = html("div", { class: "tooltip", role: "status", hidden: "" });
-let figures = [];
-let selected = 0;
-
-function select(index) {
-  selected = Math.max(0, Math.min(index, run.samples.length - 1));
-  const sample = run.samples[selected];
-  if (!sample) return;
+/** The values of one sample, in HTML. */
+function tellSample(index) {
+  const sample = run.samples[index];
   const rows = [
     ["draining", "Draining"],
     ["pending", "Pending"],
@@ -194,69 +169,12 @@ function select(index) {
     ["line demand", "Demand", "demand"],
     ["line target", "Spare wanted", "target"],
   ];
-  tooltip.replaceChildren(
+  return [
     html("b", {}, `${elapsed(sample.at_ms)} · ${clock(sample.at_ms)} UTC`),
     ...rows.map(([swatch, name, key = swatch]) =>
       html("div", {}, html("i", { class: `swatch ${swatch}` }), name, html("span", {}, String(sample[key]))),
     ),
-  );
-  tooltip.hidden = false;
-  for (const { figure, time } of figures) {
-    const x = time.x(sample.at_ms);
-    const cursor = figure.querySelector(".cursor");
-    cursor.setAttribute("x1", x);
-    cursor.setAttribute("x2", x);
-    cursor.style.visibility = "visible";
-  }
-  const x = figures[0].time.x(sample.at_ms);
-  const room = byId("pool").clientWidth;
-  const leftOf = x > room / 2;
-  tooltip.style.left = `${leftOf ? Math.max(4, x - tooltip.offsetWidth - 6) : Math.min(x + 26, room - tooltip.offsetWidth - 4)}px`;
-}
-
-function deselect() {
-  tooltip.hidden = true;
-  for (const { figure } of figures) figure.querySelector(".cursor").style.visibility = "hidden";
-}
-
-function moveByKey(event) {
-  const moves = {
-    ArrowLeft: selected - 1,
-    ArrowRight: selected + 1,
-    PageDown: selected - 20,
-    PageUp: selected + 20,
-    Home: 0,
-    End: run.samples.length - 1,
-  };
-  if (event.key === "Escape") deselect();
-  if (!(event.key in moves)) return;
-  event.preventDefault();
-  select(moves[event.key]);
-}
-
-function draw() {
-  figures = [
-    ["pool", drawPool],
-    ["drains", drawDrains],
-  ]
-    .filter(([id]) => !byId(id).hidden)
-    .map(([id, drawFigure]) => {
-      const holder = byId(id);
-      const style = getComputedStyle(holder);
-      const drawn = drawFigure(
-        run,
-        holder.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
-      );
-      holder.replaceChildren(drawn.figure);
-      drawn.figure.addEventListener("pointermove", (event) =>
-        select(sampleAt(drawn.time.at(event.clientX - drawn.figure.getBoundingClientRect().left))),
-      );
-      drawn.figure.addEventListener("pointerleave", deselect);
-      return drawn;
-    });
-  figures[0].figure.addEventListener("keydown", moveByKey);
-  figures[0].figure.addEventListener("blur", deselect);
-  byId("pool").append(tooltip);
+  ];
 }
 
 tellHeader();
@@ -264,11 +182,11 @@ tellSummary();
 tellIncidents();
 tellDrains();
 tellTables();
-draw();
-let width = innerWidth;
-addEventListener("resize", () => {
-  if (innerWidth === width) return;
-  width = innerWidth;
-  deselect();
-  draw();
-});
+follow(
+  {
+    pool: (width) => drawPool(run, width),
+    ...(run.drains.length && { drains: (width) => drawDrains(run, width) }),
+  },
+  run.samples.map((sample) => sample.at_ms),
+  tellSample,
+);

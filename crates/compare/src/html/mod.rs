@@ -2,23 +2,52 @@
 
 mod curve;
 mod day;
-mod scale;
 
 use std::fmt::Write;
 
+use chart::Page;
+use serde::Serialize;
+
+use self::{curve::TradeOff, day::Day};
 use super::{Comparison, Entry, Question, WARM_UP_SECONDS, figures::TOLERANCE, outcome::Outcome, policies::Contender};
+
+/// What the figures are drawn of.
+#[derive(Debug, Serialize)]
+struct Figures {
+    trade_off: Option<TradeOff>,
+    day: Option<Day>,
+}
 
 /// The page.
 pub fn page(question: &Question, comparison: &Comparison) -> String {
+    let figures = Figures { trade_off: TradeOff::of(question, comparison), day: Day::of(question, comparison) };
     let headline = headline(question, comparison);
     let (about, table) = (about(question), table(question, comparison));
-    let (curve, day) = (curve::section(question, comparison), day::section(question, comparison));
-    let style = include_str!("style.css");
+    let trade_off = figures.trade_off.as_ref().map_or("", |_| TRADE_OFF);
+    let day = figures.day.as_ref().map(about_day).unwrap_or_default();
+    let page = Page {
+        title: "Jibri pools side by side",
+        body: &format!("<h1>{headline}</h1>\n{about}\n{table}\n{trade_off}\n{day}"),
+        style: include_str!("style.css"),
+        script: include_str!("figures.js"),
+        data: &figures,
+    };
+    page.render().expect("figures are numbers, names and lists of them")
+}
+
+const TRADE_OFF: &str = "<h2>The trade-off</h2>\n<p>Down and to the left is better. Each line is one policy at several \
+     parameters, its large dot the one that reaches the wanted hit rate. Both axes are logarithmic.</p>\n\
+     <div class=\"figure\" id=\"trade-off\"></div>";
+
+fn about_day(day: &Day) -> String {
+    let date = jiff::Timestamp::from_second(day.midnight);
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Jibri pools side by side</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n\
-         <h1>{headline}</h1>\n{about}\n{table}\n{curve}\n{day}\n</main>\n</body>\n</html>\n"
+        "<h2>A typical day: {}</h2>\n<p>The weekday with the median number of requests, {}. The grey area is what is \
+         wanted: recordings under way if none is refused. The lines are the instances that each pool pays for; what lies \
+         between a line and the area is idle, or launching. Point at a moment, or use the arrow keys, to read its \
+         values.</p>\n<div class=\"figure\" id=\"day\"></div>",
+        date.map_or_else(|_| String::new(), |at| at.strftime("%A, %-d %B %Y").to_string()),
+        day.requests
     )
 }
 

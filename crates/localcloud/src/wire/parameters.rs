@@ -9,12 +9,7 @@ pub(crate) struct Parameters(BTreeMap<String, String>);
 impl Parameters {
     /// Decodes `application/x-www-form-urlencoded`.
     pub(crate) fn parse(form: &[u8]) -> Parameters {
-        let form = String::from_utf8_lossy(form);
-        let pairs = form.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent_decode(name), percent_decode(value))
-        });
-        Parameters(pairs.collect())
+        Parameters(form_urlencoded::parse(form).into_owned().collect())
     }
 
     /// One value.
@@ -52,34 +47,6 @@ impl Parameters {
         }
         structures.into_values().collect()
     }
-}
-
-/// Decodes `%41` and `+`; what is no such code stays as it is.
-pub(crate) fn percent_decode(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = (byte == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (byte, code) {
-            (_, Some(code)) => {
-                decoded.push(code);
-                rest = &after[2..];
-            }
-            (b'+', None) => {
-                decoded.push(b' ');
-                rest = after;
-            }
-            (byte, None) => {
-                decoded.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]
