@@ -16,9 +16,8 @@ pub const PAGE: &str = "template.yaml";
 pub fn render(root: &Path) -> anyhow::Result<String> {
     let mut parts = Environment::new();
     // Blocks and loops stand on lines of their own, which leave nothing behind.
-    parts.set_syntax(
-        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?,
-    );
+    parts
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
     parts.set_auto_escape_callback(|_| AutoEscape::None);
     parts.set_undefined_behavior(UndefinedBehavior::Strict);
     let folder = root.join("stack");
@@ -26,7 +25,8 @@ pub fn render(root: &Path) -> anyhow::Result<String> {
         let text = read(&folder.join(&name))?;
         parts.add_template_owned(name, text).context("a part is no template")?;
     }
-    let page = parts.get_template("stack.yaml")?.render(context::declared(root)?).context("a part cannot be rendered")?;
+    let page =
+        parts.get_template("stack.yaml")?.render(context::declared(root)?).context("a part cannot be rendered")?;
     match Yaml::load_from_str(&page) {
         Ok(documents) if documents.len() == 1 => Ok(page),
         Ok(documents) => bail!("the page has {} YAML documents", documents.len()),
