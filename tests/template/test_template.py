@@ -196,7 +196,7 @@ class Group(unittest.TestCase):
         self.assertGreater(seconds, TEMPLATE["Parameters"]["DrainLimitMinutes"]["MaxValue"] * 60)
         # Nothing is given up while functions and AWS do not reach each other for a while; 7,200 is the most AWS takes.
         self.assertEqual(hook["HeartbeatTimeout"], 7200)
-        world = (ROOT / "crates" / "simulator" / "src" / "world" / "config.rs").read_text()
+        world = (ROOT / "crates" / "world" / "src" / "config.rs").read_text()
         self.assertEqual(re.findall(r"heartbeat_timeout_seconds: (\d+),", world), [str(hook["HeartbeatTimeout"])])
 
     def test_nobody_else_ends_an_instance_or_moves_the_desired_capacity(self):
