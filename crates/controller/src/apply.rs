@@ -229,7 +229,7 @@ fn instances_of(plan: &Plan, stage: Stage) -> Vec<InstanceId> {
 }
 
 /// A lifecycle action that has ended already is what we wanted: an event came twice, or two ticks overlapped.
-pub(crate) fn unless_ended(instance: &InstanceId, result: Result<(), CallError>) -> Result<(), CallError> {
+fn unless_ended(instance: &InstanceId, result: Result<(), CallError>) -> Result<(), CallError> {
     match result {
         Err(error) if error.kind == CallErrorKind::NoActiveLifecycleAction => {
             info!(%instance, "its lifecycle action has ended already");

@@ -1,17 +1,16 @@
 //! On the lifecycle event, and every minute: every instance that the hook holds is kept waiting until it is drained.
 
 use planner::{
-    Action, CommandOutcome, DrainResult, Instance, InstanceId, LifecycleState, Observation, Plan, Policy, Step,
-    check_plan, plan_drain,
+    Action, CommandOutcome, Instance, InstanceId, LifecycleState, Observation, Plan, Policy, Step, check_plan,
+    plan_drain,
 };
-use tracing::info;
 
 use crate::{
     Ports, Settings, TickError,
-    apply::{apply_checked, unless_ended},
+    apply::apply_checked,
     metrics::{Metric, datum},
     observe::observe,
-    ports::{Clock, CloudReader, CloudWriter, Datum, Document, GroupMember, JicofoReader},
+    ports::{Clock, CloudReader, CloudWriter, Datum, Document, JicofoReader},
     publish::publish,
     readings::Readings,
 };
@@ -19,7 +18,28 @@ use crate::{
 /// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.
 const LOOK_BACK_MARGIN_SECONDS: u64 = 60;
 
-/// Takes every drain one step further, whatever began it; `only` restricts it to the instance of an event.
+/// Which of the instances that the hook holds a tick looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope<'a> {
+    /// All that the group lists.
+    Group,
+    /// The one of a lifecycle event.
+    Terminating(&'a InstanceId),
+    /// The one of a lifecycle event that says that it leaves the warm pool. An instance that the group lists is drained like
+    /// any other, whatever the event says.
+    LeavingWarmPool(&'a InstanceId),
+}
+
+impl Scope<'_> {
+    fn includes(self, id: &InstanceId) -> bool {
+        match self {
+            Scope::Group => true,
+            Scope::Terminating(instance) | Scope::LeavingWarmPool(instance) => instance == id,
+        }
+    }
+}
+
+/// Takes every drain within `scope` one step further, whatever began it.
 ///
 /// # Errors
 /// What failed; the other drains go on. Only without the group's answer can no instance be kept waiting: the hook's
@@ -27,7 +47,7 @@ const LOOK_BACK_MARGIN_SECONDS: u64 = 60;
 pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     settings: &Settings,
     ports: &Ports<R, W, J, C>,
-    only: Option<&InstanceId>,
+    scope: Scope<'_>,
 ) -> Result<(), TickError> {
     let mut errors = TickError::default();
     let policy = &settings.policy;
@@ -35,29 +55,39 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
     let mut group = ports.reader.describe_group().await?;
     let retained =
         group.members.iter().filter(|member| member.lifecycle == LifecycleState::TerminatingRetained).count();
-    group.members.retain(|member| {
-        member.lifecycle == LifecycleState::TerminatingWait && only.is_none_or(|instance| *instance == member.id)
-    });
-    let observation = match group.members.is_empty() {
-        true => None,
-        false => {
+    let is_listed = |id: &InstanceId| {
+        group.members.iter().any(|member| member.id == *id && member.lifecycle != LifecycleState::Other)
+    };
+    let leaving_warm_pool = match scope {
+        Scope::LeavingWarmPool(instance) if !is_listed(instance) => Some(instance.clone()),
+        _ => None,
+    };
+    group.members.retain(|member| member.lifecycle == LifecycleState::TerminatingWait && scope.includes(&member.id));
+    let readings = match (group.members.is_empty(), leaving_warm_pool) {
+        (true, None) => None,
+        // It has recorded nothing: no other source has to be asked.
+        (_, Some(leaving)) => Some(Readings { leaving_warm_pool: Some(leaving), ..Readings::new(now, group, policy) }),
+        (false, None) => {
             let since = now.minus_seconds(policy.command_lost_seconds + LOOK_BACK_MARGIN_SECONDS);
-            let observed = observe(Readings {
+            Some(Readings {
                 descriptions: Some(ports.reader.describe_instances().await),
                 drains: Some(ports.reader.list_commands(Document::Drain, since).await),
                 ..Readings::new(now, group, policy)
-            });
-            // A drain goes on whatever else cannot be read: heartbeats need nothing but the group.
-            observed.failures.iter().for_each(|failure| errors.add(failure));
-            Some(observed.observation)
+            })
         }
     };
+    let observation = readings.map(|readings| {
+        let observed = observe(readings);
+        // A drain goes on whatever else cannot be read: heartbeats need nothing but the group.
+        observed.failures.iter().for_each(|failure| errors.add(failure));
+        observed.observation
+    });
     let mut unheld_drains = 0;
     if let Some(observation) = &observation {
         let plan = plan_drains(policy, observation, &mut errors);
         unheld_drains = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
     }
-    if only.is_none() {
+    if matches!(scope, Scope::Group) {
         let metrics = drain_metrics(now, observation.as_ref(), retained, unheld_drains);
         publish(settings, ports.writer.as_ref(), &metrics, &mut errors).await;
     }
@@ -79,29 +109,6 @@ fn plan_drains(policy: &Policy, observation: &Observation, errors: &mut TickErro
         }
     }
     plan
-}
-
-/// Lets an instance go that leaves the warm pool. It has never run a Jibri: `instance/start.sh` starts none before the
-/// instance is in service, and none that was comes back to the warm pool. The group lists none of these; one that it does
-/// list is drained like any other, whatever the event says.
-///
-/// # Errors
-/// What failed. Then the hook's time-out keeps the instance, for nobody else looks at it.
-pub(crate) async fn release_from_warm_pool<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
-    settings: &Settings,
-    ports: &Ports<R, W, J, C>,
-    instance: &InstanceId,
-) -> Result<(), TickError> {
-    let group = ports.reader.describe_group().await?;
-    let is_listed = |member: &GroupMember| member.id == *instance && member.lifecycle != LifecycleState::Other;
-    if group.members.iter().any(is_listed) {
-        return run(settings, ports, Some(instance)).await;
-    }
-    info!(%instance, dry_run = ports.writer.is_none(), "leaves the warm pool: it has recorded nothing");
-    if let Some(writer) = &ports.writer {
-        unless_ended(instance, writer.complete_lifecycle_action(instance, DrainResult::Continue).await)?;
-    }
-    Ok(())
 }
 
 /// What is not known of any drain is left out: it is not zero.

@@ -32,10 +32,12 @@ pub async fn invoke<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         }
         (Function::ScaleIn, _) => scale_in::run(settings, ports).await,
         (Function::Forecast, _) => forecast::run(settings, ports).await,
-        (Function::Drain, Trigger::Schedule) => drain::run(settings, ports, None).await,
-        (Function::Drain, Trigger::Terminating(instance)) => drain::run(settings, ports, Some(&instance)).await,
+        (Function::Drain, Trigger::Schedule) => drain::run(settings, ports, drain::Scope::Group).await,
+        (Function::Drain, Trigger::Terminating(instance)) => {
+            drain::run(settings, ports, drain::Scope::Terminating(&instance)).await
+        }
         (Function::Drain, Trigger::LeavingWarmPool(instance)) => {
-            drain::release_from_warm_pool(settings, ports, &instance).await
+            drain::run(settings, ports, drain::Scope::LeavingWarmPool(&instance)).await
         }
     }
 }

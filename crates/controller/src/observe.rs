@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use planner::{
-    Command, CommandOutcome, DrainHook, Ec2Record, Instance, InstanceId, JibriStatus, Observation, Reading, Signal,
-    Timestamp, all_have_exited,
+    Command, CommandOutcome, DrainHook, Ec2Record, Instance, InstanceId, JibriStatus, LifecycleState, Observation,
+    Reading, Signal, Timestamp, all_have_exited,
 };
 use tracing::info;
 
 use crate::{
     heard::Heard,
-    ports::{CallError, CommandStatus, HookDescription, InstanceDescription, JicofoStats, SentCommand},
+    ports::{CallError, CommandStatus, GroupMember, HookDescription, InstanceDescription, JicofoStats, SentCommand},
     readings::{Answer, Readings},
     report, tags,
 };
@@ -48,8 +48,15 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         None => DrainHook::NotAsked,
     };
     let heard = readings.jicofos.map(Heard::listen);
+    let leaving = readings.leaving_warm_pool.map(|id| GroupMember {
+        id,
+        zone: String::new(),
+        lifecycle: LifecycleState::LeavingWarmPool,
+        protected: false,
+        outdated: false,
+    });
     let mut instances = Vec::with_capacity(group.members.len());
-    for member in group.members {
+    for member in group.members.into_iter().chain(leaving) {
         let unasked = (JibriStatus::NotAsked, None);
         let (jibri, last_selected_at) = heard.as_ref().map_or(unasked, |heard| heard.status_of(&member.id));
         instances.push(Instance {

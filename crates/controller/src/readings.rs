@@ -1,6 +1,6 @@
 //! What a tick reads before it makes its observation: each answer as it came.
 
-use planner::{Policy, Target, Timestamp};
+use planner::{InstanceId, Policy, Target, Timestamp};
 
 use crate::ports::{CallError, GroupDescription, HookDescription, InstanceDescription, JicofoReading, SentCommand};
 
@@ -13,6 +13,8 @@ pub(crate) struct Readings {
     pub(crate) now: Timestamp,
     /// The group: without it there is no observation.
     pub(crate) group: GroupDescription,
+    /// The instance of an event that leaves the warm pool, where the group does not list it.
+    pub(crate) leaving_warm_pool: Option<InstanceId>,
     /// The group's hook.
     pub(crate) hook: Answer<Option<HookDescription>>,
     /// The instances as EC2 knows them.
@@ -37,6 +39,7 @@ impl Readings {
         Readings {
             now,
             group,
+            leaving_warm_pool: None,
             hook: None,
             descriptions: None,
             jicofos: None,

@@ -176,8 +176,8 @@ impl Check<'_> {
             let Some(instance) = self.find(id).cloned() else {
                 continue;
             };
-            let waits = instance.lifecycle == LifecycleState::TerminatingWait;
-            self.require(waits, Invariant::DrainsEnd, || format!("{}, which no hook holds", step.action));
+            let held = matches!(instance.lifecycle, LifecycleState::TerminatingWait | LifecycleState::LeavingWarmPool);
+            self.require(held, Invariant::DrainsEnd, || format!("{}, which no hook holds", step.action));
             if let Action::CompleteDrain { result, .. } = step.action {
                 self.require(self.may_complete(&instance, result), Invariant::Evidence, || {
                     format!("{} on {:?}", step.action, instance.drain)
@@ -201,7 +201,9 @@ impl Check<'_> {
                     }
                     CommandOutcome::InFlight | CommandOutcome::Failed(_) => false,
                 });
-                drained || instance.is_terminated()
+                // An instance that Jicofo has ever listed was in service, whatever an event says of it.
+                let never_served = instance.lifecycle == LifecycleState::LeavingWarmPool && !instance.has_registered();
+                drained || never_served || instance.is_terminated()
             }
             DrainResult::Abandon => {
                 let too_old = |since| self.observation.now.seconds_since(since) > self.policy.drain_limit_seconds;

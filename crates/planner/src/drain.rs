@@ -5,12 +5,12 @@ use crate::{
     Problem, Reading, Timestamp, Wait, spoken::Spoken,
 };
 
-/// Plans the next step of the drain of one instance; empty unless it is in `Terminating:Wait`.
+/// Plans the next step of the drain of one instance; empty unless the hook holds it.
 ///
 /// The heartbeat comes first: whatever else fails, the recording goes on.
 pub fn plan_drain(policy: &Policy, now: Timestamp, group: &Group, instance: &Instance) -> Plan {
     let mut plan = Plan::default();
-    if instance.lifecycle != LifecycleState::TerminatingWait {
+    if !instance.is_held() {
         return plan;
     }
     let id = &instance.id;
@@ -57,6 +57,10 @@ pub fn plan_drain(policy: &Policy, now: Timestamp, group: &Group, instance: &Ins
 fn evidence_of_end(instance: &Instance) -> Option<&'static str> {
     if instance.is_terminated() {
         return Some("EC2 has terminated the instance already");
+    }
+    if instance.lifecycle == LifecycleState::LeavingWarmPool {
+        // Nothing in the warm pool starts a Jibri, and no instance that had one comes back to it.
+        return Some("it leaves the warm pool, and has never run a Jibri");
     }
     match &instance.drain.read()?.outcome {
         CommandOutcome::Reported(InstanceReport {

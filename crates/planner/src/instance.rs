@@ -93,6 +93,11 @@ impl Instance {
         self.ec2.read()?.recorded
     }
 
+    /// Whether the terminating hook holds it, and waits for us.
+    pub fn is_held(&self) -> bool {
+        matches!(self.lifecycle, LifecycleState::TerminatingWait | LifecycleState::LeavingWarmPool)
+    }
+
     /// When its drain began, if its tag was read and says so.
     pub fn draining_since(&self) -> Option<Timestamp> {
         self.ec2.read()?.draining_since
@@ -119,6 +124,8 @@ pub enum LifecycleState {
     TerminatingProceed,
     /// `Terminating:Retained`: its drain was abandoned, and it is kept for a person.
     TerminatingRetained,
+    /// It leaves the warm pool, and the hook holds it. The group lists none of these: the hook's event names it.
+    LeavingWarmPool,
     /// `Terminated`, `Detached`, `Standby`, a warm pool's states: not ours to count.
     Other,
 }

@@ -150,3 +150,21 @@ fn the_beginning_of_a_drain_is_not_noted_where_its_tag_was_not_read() {
         assert_eq!(actions(&plan), [Action::Heartbeat { instance: id() }, Action::SendDrain { instance: id() }]);
     }
 }
+
+#[test]
+fn an_instance_that_leaves_the_warm_pool_ends_at_once_unless_it_has_ever_served() {
+    let leaving = |registered_at| Instance {
+        lifecycle: LifecycleState::LeavingWarmPool,
+        jibri: JibriStatus::NotAsked,
+        drain: Reading::NotAsked,
+        ..with(draining("i-1"), |record| (record.registered_at, record.recorded) = (registered_at, None))
+    };
+    let end = Action::CompleteDrain { instance: id(), result: DrainResult::Continue };
+    assert_eq!(actions(&plan(&leaving(None))), [end.clone()]);
+
+    let served = leaving(Some(minutes_ago(60)));
+    let mut wrong = Plan::default();
+    wrong.steps.push(Step { action: end, reason: "an event says so".into() });
+    let broken = check_plan(&Policy::default(), &pool(vec![served]), &wrong).unwrap_err();
+    assert_eq!(broken[0].invariant, Invariant::Evidence);
+}

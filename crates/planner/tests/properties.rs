@@ -54,6 +54,7 @@ fn instances() -> impl Strategy<Value = Instance> {
         8 => Just(LifecycleState::InService),
         1 => Just(LifecycleState::Terminating),
         4 => Just(LifecycleState::TerminatingWait),
+        1 => Just(LifecycleState::LeavingWarmPool),
         1 => Just(LifecycleState::TerminatingProceed),
         1 => Just(LifecycleState::TerminatingRetained),
         1 => Just(LifecycleState::Other),

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
+use controller::metrics::Metric;
 use world::demand::{Office, generate, read_trace, write_trace};
 
 /// Monday, 5 January 2026, 00:00 UTC, in milliseconds.
@@ -123,8 +124,8 @@ fn export(starts: &[f64], busy: Option<&[f64]>) -> String {
             (0..values.len()).map(|minute| format!("2026-01-05T08:{minute:02}:00+00:00")).collect();
         serde_json::json!({"Id": "m", "Label": label, "Timestamps": times, "Values": values, "StatusCode": "Complete"})
     };
-    let mut results = vec![series("RecordingStarts", starts)];
-    results.extend(busy.map(|busy| series("BusyJibris", busy)));
+    let mut results = vec![series(Metric::RecordingStarts.name(), starts)];
+    results.extend(busy.map(|busy| series(Metric::BusyJibris.name(), busy)));
     serde_json::json!({"MetricDataResults": results, "Messages": []}).to_string()
 }
 
@@ -159,23 +160,23 @@ fn the_mean_duration_follows_from_the_busy_jibris() {
 
 #[test]
 fn an_export_that_lacks_something_says_what() {
-    let other = r#"{"MetricDataResults":[{"Id":"a","Label":"Conferences","Timestamps":[],"Values":[]}]}"#;
-    let uneven = r#"{"MetricDataResults":[{"Label":"RecordingStarts","Timestamps":[],"Values":[1]}]}"#;
-    let five = r#"{"MetricDataResults":[{"Label":"RecordingStarts","Values":[1,1],
+    let other = r#"{"MetricDataResults":[{"Id":"a","Label":"Other","Timestamps":[],"Values":[]}]}"#;
+    let uneven = r#"{"MetricDataResults":[{"Label":"STARTS","Timestamps":[],"Values":[1]}]}"#;
+    let five = r#"{"MetricDataResults":[{"Label":"STARTS","Values":[1,1],
         "Timestamps":["2026-01-05T08:00:00Z","2026-01-05T08:05:00Z"]}]}"#;
-    let negative =
-        r#"{"MetricDataResults":[{"Label":"RecordingStarts","Values":[-1],"Timestamps":["2026-01-05T08:00:00Z"]}]}"#;
+    let negative = r#"{"MetricDataResults":[{"Label":"STARTS","Values":[-1],"Timestamps":["2026-01-05T08:00:00Z"]}]}"#;
+    let named = |json: &str| json.replace("STARTS", Metric::RecordingStarts.name());
     for (json, expected) in [
         (export(&[1.0], None), "BusyJibris is missing"),
         (export(&[0.0, 0.0], None), "no recording in it"),
         (
             other.to_owned(),
             "RecordingStarts is missing: no result has it as Label, or recordingStarts as Id; the labels \
-                            are [\"Conferences\"]",
+                            are [\"Other\"]",
         ),
-        (uneven.to_owned(), "0 Timestamps and 1 Values"),
-        (five.to_owned(), "every 300 s"),
-        (negative.to_owned(), "must not be negative"),
+        (named(uneven), "0 Timestamps and 1 Values"),
+        (named(five), "every 300 s"),
+        (named(negative), "must not be negative"),
         ("{}".to_owned(), "MetricDataResults"),
     ] {
         let output = trace_of("lacking", &json, &[]);

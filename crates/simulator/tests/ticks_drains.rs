@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use controller::alarms;
 use simulator::run::{InvocationFaults, Runner};
-use world::{AlarmConfig, AlarmState, Happening, Incident, Milliseconds, World, WorldConfig};
+use world::{AlarmConfig, AlarmState, AuditLimits, Happening, Incident, LogEntry, Milliseconds, World, WorldConfig};
 
 /// A pool of two spare Jibris, and one recording that began a minute ago and lasts for so long.
 fn recording_for(
@@ -47,6 +47,39 @@ fn the_lifecycle_event_begins_a_drain_at_once() {
     let told =
         |happening: &Happening| matches!(happening, Happening::CommandSent { document, .. } if document == DRAIN);
     assert_eq!(moment(&world, told), Some(held), "neither the next minute nor the next sample is waited for");
+}
+
+#[test]
+fn an_instance_that_leaves_the_warm_pool_ends_by_its_event_and_no_other_drain_is_touched() {
+    let limits = AuditLimits {
+        least_spare: 2,
+        most_spare: 2,
+        terminations_per_tick: 3,
+        drain_limit_ms: 46 * HOUR,
+        boot_grace_ms: 10 * MINUTE,
+        idle_ms: 10 * MINUTE,
+    };
+    let mut runner = recording_for(HOUR, |config| config.audit = Some(limits), &[]);
+    go_on(&mut runner, 2 * SECOND);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    runner.world().cause(Incident::LeavesWarmPool);
+    go_on(&mut runner, 30 * SECOND);
+    let recording = recorder_of(&runner.world(), 0);
+    let mut world = runner.world();
+    let ended = |instance: &str| {
+        let is_end = |entry: &LogEntry| matches!(&entry.happening, Happening::HookEnded { instance: ended, result: "CONTINUE", .. } if ended == instance);
+        world.log().iter().any(is_end)
+    };
+    let held = world.log().iter().filter_map(|entry| match &entry.happening {
+        Happening::HookWaits { instance } => Some(instance.clone()),
+        _ => None,
+    });
+    let held: Vec<String> = held.collect();
+    assert_eq!(held.len(), 2);
+    let leaving = held.iter().find(|instance| **instance != recording).expect("an instance of the warm pool");
+    assert!(ended(leaving) && !ended(&recording), "{held:?}");
+    assert!(group(&mut world).instances.iter().all(|listed| listed.id != *leaving));
+    assert!(world.breaches().is_empty(), "{:?}", world.breaches());
 }
 
 #[test]

@@ -3,10 +3,11 @@
 mod common;
 
 use common::*;
+use controller::metrics::{Metric, Publisher};
 use serde_json::Value;
 use simulator::run::Runner;
 use world::{
-    Milliseconds, WorldConfig,
+    AlarmConfig, Comparison, Expression, Happening, Milliseconds, MissingData, Statistic, WorldConfig,
     demand::{Office, generate},
 };
 
@@ -15,9 +16,6 @@ const PARAMETER: &str = "/jibri/forecast";
 
 /// An office from Monday on, with bursts in the morning; threshold 3, and down to none by forecast.
 fn office(settings: &[(&str, &str)]) -> Runner {
-    let office = Office { recordings_per_weekday: 120.0, ..Office::default() };
-    let demand = generate(office, START, START + 9 * DAY, 7);
-    let config = WorldConfig { demand, max_size: 60, ..group_of(0) };
     let mut all = vec![
         ("JIBRIS_THRESHOLD", "3"),
         ("FORECAST_FLOOR", "0"),
@@ -27,7 +25,13 @@ fn office(settings: &[(&str, &str)]) -> Runner {
         ("HIT_RATE", "0.99"),
     ];
     all.extend(settings);
-    at_work(config, &all)
+    at_work(office_config(), &all)
+}
+
+fn office_config() -> WorldConfig {
+    let office = Office { recordings_per_weekday: 120.0, ..Office::default() };
+    let demand = generate(office, START, START + 9 * DAY, 7);
+    WorldConfig { demand, max_size: 60, ..group_of(0) }
 }
 
 fn parameter(runner: &Runner) -> Option<Value> {
@@ -130,4 +134,35 @@ fn a_plan_that_cannot_be_read_is_an_error_and_the_rest_is_forecast() {
     go_to(&mut runner, DAY + 4 * HOUR);
     assert!(complaints(&runner).iter().any(|complaint| complaint.contains("without what is planned")));
     assert!(parameter(&runner).is_some());
+}
+
+/// An alarm that rings as soon as its metric has any value.
+fn witness(metric: Metric) -> AlarmConfig {
+    AlarmConfig {
+        name: metric.name().into(),
+        watches: Expression::metric(metric.name(), Statistic::Maximum),
+        period_seconds: 60,
+        evaluation_periods: 1,
+        datapoints_to_alarm: 1,
+        comparison: Comparison::AtLeast,
+        threshold: 0.0,
+        missing: MissingData::NotBreaching,
+        policy: None,
+    }
+}
+
+#[test]
+fn every_metric_that_is_declared_of_a_function_is_published() {
+    let declared = || Metric::ALL.iter().filter(|metric| metric.publisher() != Publisher::FinalizeScript);
+    let mut config = office_config();
+    config.alarms = declared().map(|metric| witness(*metric)).collect();
+    let mut runner = at_work(config, &[("FORECAST_PARAMETER", PARAMETER)]);
+    go_to(&mut runner, 26 * HOUR);
+    let world = runner.world();
+    let rang = |name: &str| {
+        let is_it = |happening: &Happening| matches!(happening, Happening::AlarmChanged { alarm, state: "ALARM" } if alarm == name);
+        world.log().iter().any(|entry| is_it(&entry.happening))
+    };
+    let silent: Vec<&Metric> = declared().filter(|metric| !rang(metric.name())).collect();
+    assert!(silent.is_empty(), "declared, and published by no function: {silent:?}");
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::context::camel_case;
+
 use controller::{
     Function,
     alarms::{Alarm, Comparison, MissingData, SCALE_OUT_POLICY, Series, Source, Threshold, Watched},
@@ -104,13 +106,8 @@ fn metric_of(source: Source) -> [String; 3] {
 }
 
 /// The logical id of a function.
-fn resource_of(function: Function) -> &'static str {
-    match function {
-        Function::Availability => "AvailabilityFunction",
-        Function::ScaleIn => "ScaleInFunction",
-        Function::Drain => "DrainFunction",
-        Function::Forecast => "ForecastFunction",
-    }
+fn resource_of(function: Function) -> String {
+    format!("{}Function", camel_case(function.name()))
 }
 
 fn comparison(comparison: Comparison) -> &'static str {

@@ -50,7 +50,7 @@ fn described(function: Function) -> Value {
 }
 
 /// `scale_in` as `ScaleIn`; mapping keys and logical ids are letters and digits alone.
-fn camel_case(name: &str) -> String {
+pub(crate) fn camel_case(name: &str) -> String {
     let words = name.split(['_', '-']).filter(|word| !word.is_empty());
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }

@@ -230,6 +230,8 @@ pub enum Incident {
     ZoneRebalancing,
     /// A person starts an instance refresh: every instance of today is replaced, one every three minutes.
     InstanceRefresh,
+    /// The group ends an instance of its warm pool, which has never been in service: its hook holds it too.
+    LeavesWarmPool,
     /// The group believes an instance unhealthy, and replaces it.
     HealthReplacement,
     /// The group is described as it is now.

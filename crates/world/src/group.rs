@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     ActivityView, AwsError, Due, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig, error,
-    machine::{Activity, Jibri, Lifecycle, Machine},
+    machine::{Jibri, Lifecycle, Machine},
     milliseconds,
 };
 
@@ -59,7 +59,7 @@ impl World {
     }
 
     pub(super) fn group_view(&self) -> GroupView {
-        let members = self.machines.values().filter(|machine| machine.lifecycle != Lifecycle::Gone);
+        let members = self.machines.values().filter(|machine| machine.is_listed());
         let instances = members.map(|machine| GroupInstanceView {
             id: machine.id.clone(),
             zone: machine.zone.clone(),
@@ -276,38 +276,12 @@ impl World {
         let dies = self.befalls(rates.launches_die, "failed-launches");
         let own_tag = ("aws:autoscaling:groupName".to_owned(), self.config.group_name.clone());
         let machine = Machine {
-            id: id.clone(),
-            zone: zone.clone(),
-            launched_at: self.now,
-            in_service_at: None,
-            ended_at: None,
             listed_at: self.now + self.draw_up_to(launch.describe_lag_seconds),
             ssm_at: self.now + self.draw_up_to(self.config.ssm.registration_seconds),
-            lifecycle: Lifecycle::Pending,
-            protected: false,
             template_version: self.group.template_version,
             tags: self.config.group_tags.iter().cloned().chain([own_tag]).collect(),
-            wait: None,
-            jibri: Jibri {
-                activity: Activity::Down,
-                healthy: true,
-                expired: false,
-                leaving: false,
-                start_forbidden: !registers,
-                hung: false,
-                never_stops: false,
-                in_brewery: false,
-                last_failed_at: None,
-                last_selected_at: None,
-                failing_uploads: 0,
-                leftovers: Vec::new(),
-                busy_since: None,
-                busy_until: None,
-                up_since: None,
-            },
-            busy_ms: 0,
-            taken_by: None,
-            ended_for: None,
+            jibri: Jibri { start_forbidden: !registers, ..Jibri::default() },
+            ..Machine::new(id.clone(), zone.clone(), self.now)
         };
         self.machines.insert(id.clone(), machine);
         self.tally.launches += 1;

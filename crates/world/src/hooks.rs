@@ -146,6 +146,7 @@ impl World {
             return;
         };
         machine.lifecycle = Lifecycle::TerminatingWait;
+        let origin = if machine.in_warm_pool { "WarmPool" } else { "AutoScalingGroup" };
         let limit = now + hook.longest_wait_ms();
         machine.wait = Some(HookWait { began_at: now, deadline: now + timeout_ms, limit });
         self.tally.drains += 1;
@@ -157,7 +158,7 @@ impl World {
             hook: hook.name,
             instance: id.to_owned(),
             transition: TERMINATING,
-            origin: "AutoScalingGroup",
+            origin,
         });
         self.note(Happening::HookWaits { instance: id.to_owned() });
     }

@@ -59,6 +59,16 @@ fn take(count: &mut u32) -> bool {
 }
 
 impl World {
+    /// What is stopped in a warm pool has never run a Jibri, and starts none before it is in service.
+    fn leave_warm_pool(&mut self) {
+        let id = format!("i-{:017x}", 0xaaaa_0000_0000_0000_u64 | self.tally.drains);
+        let zone = self.config.zones.first().cloned().unwrap_or_default();
+        let mut machine = Machine { in_warm_pool: true, ..Machine::new(id.clone(), zone, self.now) };
+        machine.jibri.start_forbidden = true;
+        self.machines.insert(id.clone(), machine);
+        self.begin_hook(&id);
+    }
+
     /// Lets something go wrong now, as a scheduled incident does.
     pub fn cause(&mut self, incident: Incident) {
         self.note(Happening::Incident { what: format!("{incident:?}") });
@@ -143,6 +153,7 @@ impl World {
             }
             Incident::ZoneRebalancing => self.end_a_member("zone rebalancing"),
             Incident::HealthReplacement => self.end_a_member("health check"),
+            Incident::LeavesWarmPool => self.leave_warm_pool(),
             Incident::InstanceRefresh => {
                 self.publish_launch_template();
                 self.refresh_one(self.group.template_version);

@@ -74,6 +74,29 @@ pub(super) struct Jibri {
     pub(super) up_since: Option<Milliseconds>,
 }
 
+impl Default for Jibri {
+    /// Not started yet.
+    fn default() -> Jibri {
+        Jibri {
+            activity: Activity::Down,
+            healthy: true,
+            expired: false,
+            leaving: false,
+            start_forbidden: false,
+            hung: false,
+            never_stops: false,
+            in_brewery: false,
+            last_failed_at: None,
+            last_selected_at: None,
+            failing_uploads: 0,
+            leftovers: Vec::new(),
+            busy_since: None,
+            busy_until: None,
+            up_since: None,
+        }
+    }
+}
+
 impl Jibri {
     pub(super) fn is_up(&self) -> bool {
         !matches!(self.activity, Activity::Down | Activity::Exited)
@@ -107,6 +130,8 @@ pub(super) struct Machine {
     /// When its SSM agent registers.
     pub(super) ssm_at: Milliseconds,
     pub(super) lifecycle: Lifecycle,
+    /// It is in the group's warm pool, or leaves it: `DescribeAutoScalingGroups` does not list it.
+    pub(super) in_warm_pool: bool,
     pub(super) protected: bool,
     pub(super) template_version: u32,
     pub(super) tags: BTreeMap<String, String>,
@@ -120,6 +145,35 @@ pub(super) struct Machine {
 }
 
 impl Machine {
+    /// A machine that is launched now.
+    pub(super) fn new(id: String, zone: String, now: Milliseconds) -> Machine {
+        Machine {
+            id,
+            zone,
+            launched_at: now,
+            in_service_at: None,
+            ended_at: None,
+            listed_at: now,
+            ssm_at: now,
+            lifecycle: Lifecycle::Pending,
+            in_warm_pool: false,
+            protected: false,
+            template_version: 0,
+            tags: BTreeMap::new(),
+            wait: None,
+            jibri: Jibri::default(),
+            busy_ms: 0,
+            taken_by: None,
+            ended_for: None,
+        }
+    }
+
+    /// Whether `DescribeAutoScalingGroups` lists it:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-warm-pools.html>.
+    pub(super) fn is_listed(&self) -> bool {
+        self.lifecycle != Lifecycle::Gone && !self.in_warm_pool
+    }
+
     pub(super) fn is_active(&self) -> bool {
         matches!(self.lifecycle, Lifecycle::Pending | Lifecycle::InService)
     }

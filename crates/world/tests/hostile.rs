@@ -4,6 +4,7 @@
 mod mutation;
 mod properties;
 
+use controller::metrics::Metric;
 use mutation::{config, hostile};
 use proptest::prelude::*;
 use world::demand::{read_export, read_trace};
@@ -42,7 +43,8 @@ fn a_small_export_makes_no_endless_trace() {
     let times: Vec<String> =
         (0..600).map(|minute| format!("\"2026-01-05T{:02}:{:02}:00Z\"", minute / 60, minute % 60)).collect();
     let export = format!(
-        r#"{{"MetricDataResults":[{{"Label":"RecordingStarts","Timestamps":[{}],"Values":[{}1600]}}]}}"#,
+        r#"{{"MetricDataResults":[{{"Label":"{}","Timestamps":[{}],"Values":[{}1600]}}]}}"#,
+        Metric::RecordingStarts,
         times.join(","),
         "1600,".repeat(599)
     );

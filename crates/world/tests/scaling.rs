@@ -3,6 +3,10 @@
 mod common;
 
 use common::*;
+use controller::{
+    alarms::{self, ALARMS, Alarm, Source},
+    metrics::Metric,
+};
 use world::{
     AlarmConfig, AlarmState, Comparison, Expression, Happening, MetricView, Milliseconds, MissingData, NAMESPACE,
     PolicyConfig, Statistic, Step, World, WorldConfig,
@@ -220,4 +224,50 @@ fn metrics_are_refused_by_the_thousand_and_when_they_are_no_numbers() {
     for refused in [vec![metric(0.0); 1001], vec![metric(0.0), metric(f64::NAN)]] {
         assert_eq!(world.put_metric_data(&refused).unwrap_err().code, "InvalidParameterValue");
     }
+}
+
+#[test]
+fn every_alarm_of_the_stack_is_evaluated_but_those_on_metrics_of_lambda() {
+    let of_lambda = |alarm: &Alarm| alarm.series().iter().any(|series| !matches!(series.source, Source::Pool(_)));
+    let hours = |name: &str| (name == "DrainAlarmHours").then_some(12.0);
+    for alarm in ALARMS {
+        let converted = AlarmConfig::declared(alarm, hours);
+        assert_eq!(converted.is_err(), of_lambda(alarm), "{}: {converted:?}", alarm.id);
+    }
+    assert!(ALARMS.iter().filter(|alarm| !of_lambda(alarm)).count() > 10);
+    let old = alarms::find("DrainTooOldAlarm").expect("an alarm of the stack");
+    assert!(AlarmConfig::declared(old, |_| None).is_err(), "its threshold is a parameter");
+}
+
+/// Puts values of two metrics every ten seconds for so long.
+fn report_two(world: &mut World, values: [(Metric, f64); 2], span: Milliseconds) {
+    let end = world.now() + span;
+    while world.now() < end {
+        let at = world.now();
+        let data = values.map(|(metric, value)| MetricView {
+            namespace: NAMESPACE.into(),
+            name: metric.name().into(),
+            value,
+            at,
+        });
+        world.put_metric_data(&data).expect("metrics that are taken");
+        wait(world, 10 * SECOND);
+    }
+}
+
+#[test]
+fn an_alarm_on_two_metrics_compares_them() {
+    let declared = alarms::find("AtMaximumAlarm").expect("an alarm of the stack");
+    let alarm = AlarmConfig::declared(declared, |_| None).expect("the world has its metrics");
+    let mut world = begin(WorldConfig { alarms: vec![alarm], ..group_of(0) });
+    let state = |world: &World| world.alarm_state("AtMaximumAlarm").expect("the alarm");
+    let sizes = |desired| [(Metric::DesiredCapacity, desired), (Metric::MaxSize, 10.0)];
+    report_two(&mut world, sizes(9.0), 6 * MINUTE);
+    assert_eq!(state(&world), AlarmState::Ok);
+    report_two(&mut world, sizes(10.0), 4 * MINUTE);
+    assert_eq!(state(&world), AlarmState::Ok, "not for five minutes yet");
+    report_two(&mut world, sizes(10.0), 2 * MINUTE);
+    assert_eq!(state(&world), AlarmState::Alarm);
+    report_two(&mut world, sizes(9.0), 2 * MINUTE);
+    assert_eq!(state(&world), AlarmState::Ok);
 }

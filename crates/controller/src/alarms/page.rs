@@ -1,7 +1,7 @@
 //! `docs/alarms.md`.
 
 use super::{ALARMS, Alarm, Comparison, Expression, MissingData, Source, Threshold, Watched};
-use crate::{Function, metrics::Statistic};
+use crate::metrics::Statistic;
 
 const BEGINNING: &str = "\
 <!-- Rendered from crates/controller/src/alarms/declared.rs: `cargo test -p controller --test pages` rewrites it. -->
@@ -20,22 +20,12 @@ pub fn page() -> String {
     BEGINNING.to_owned() + &sections.collect::<String>()
 }
 
-/// A function's name.
-fn name(function: Function) -> &'static str {
-    match function {
-        Function::Availability => "availability",
-        Function::ScaleIn => "scale_in",
-        Function::Drain => "drain",
-        Function::Forecast => "forecast",
-    }
-}
-
 /// A metric's values, in words.
 fn words_of(source: Source, statistic: Statistic) -> String {
     let metric = match source {
         Source::Pool(metric) => format!("`{metric}`"),
-        Source::Errors(function) => format!("`Errors` of `{}`", name(function)),
-        Source::Throttles(function) => format!("`Throttles` of `{}`", name(function)),
+        Source::Errors(function) => format!("`Errors` of `{}`", function.name()),
+        Source::Throttles(function) => format!("`Throttles` of `{}`", function.name()),
     };
     format!("the {} of {metric}", statistic.name().to_lowercase())
 }
