@@ -58,8 +58,8 @@ fn evidence_of_end(instance: &Instance) -> Option<&'static str> {
     if instance.is_terminated() {
         return Some("EC2 has terminated the instance already");
     }
-    if instance.lifecycle == LifecycleState::LeavingWarmPool {
-        // Nothing in the warm pool starts a Jibri, and no instance that had one comes back to it.
+    // Nothing in the warm pool starts a Jibri, and no instance that had one comes back to it.
+    if instance.lifecycle == LifecycleState::LeavingWarmPool && !instance.has_registered() {
         return Some("it leaves the warm pool, and has never run a Jibri");
     }
     match &instance.drain.read()?.outcome {

@@ -194,7 +194,7 @@ proptest! {
             let first = plan(&policy, &observation);
             let mut after = apply(&observation, &first);
             // A heartbeat is due at every tick, and leaves no trace to plan on.
-            after.instances.retain(|instance| instance.lifecycle != LifecycleState::TerminatingWait || instance.drain == Reading::Unlisted);
+            after.instances.retain(|instance| !instance.is_held() || instance.drain == Reading::Unlisted);
             let second = plan(&policy, &after);
             prop_assert_eq!(second.steps, vec![], "after {}", first);
         }
@@ -219,7 +219,7 @@ proptest! {
     #[test]
     fn every_drain_is_kept_waiting_or_ended(policy in policies(), instance in instances()) {
         let plan = plan_drain(&policy, NOW, &pool(vec![]).group, &instance);
-        let held = instance.lifecycle == LifecycleState::TerminatingWait;
+        let held = matches!(instance.lifecycle, LifecycleState::TerminatingWait | LifecycleState::LeavingWarmPool);
         let settled = plan.steps.iter().filter(|step| {
             matches!(step.action, Action::Heartbeat { .. } | Action::CompleteDrain { .. })
         });
