@@ -6,7 +6,8 @@ use tracing::warn;
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
-    metrics::{Metric, datum, pool_metrics},
+    measure::{datum, pool_metrics},
+    metrics::Metric,
     observe::observe,
     ports::{CallError, Clock, CloudReader, CloudWriter, JicofoReader},
     publish::publish,

@@ -4,7 +4,7 @@
 use planner::InstanceId;
 use tracing::warn;
 
-use crate::ports::{CallError, CallErrorKind, Page};
+use crate::call::{CallError, CallErrorKind, Page};
 
 /// How many ids `SetInstanceProtection` and `SendCommand` take.
 pub const MOST_IN_A_CALL: usize = 50;

@@ -8,7 +8,8 @@ use planner::{
 use crate::{
     Ports, Settings, TickError,
     apply::apply_checked,
-    metrics::{Metric, datum},
+    measure::datum,
+    metrics::Metric,
     observe::observe,
     ports::{Clock, CloudReader, CloudWriter, Datum, Document, JicofoReader},
     publish::publish,

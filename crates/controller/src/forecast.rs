@@ -8,7 +8,8 @@ use tracing::{info, warn};
 use crate::{
     Ports, Settings, TickError,
     history::assemble_minutes,
-    metrics::{Metric, datum},
+    measure::datum,
+    metrics::Metric,
     planned::{Planned, parse_planned},
     ports::{CallError, CallErrorKind, Clock, CloudReader, CloudWriter, Datum, History, JicofoReader},
     publish::publish,

@@ -11,9 +11,11 @@
 //! - [`text`]: what comes from outside, made fit for a log line
 
 pub mod alarms;
+mod answers;
 mod apply;
 mod availability;
 mod batch;
+mod call;
 mod drain;
 mod error;
 pub mod events;
@@ -23,6 +25,7 @@ mod heard;
 mod history;
 mod invoke;
 pub mod jicofo;
+mod measure;
 pub mod metrics;
 mod object;
 mod observe;

@@ -3,6 +3,7 @@
 
 mod declare;
 mod declared;
+mod kind;
 mod kinds;
 mod names;
 mod page;
@@ -10,6 +11,7 @@ mod parameter;
 mod reader;
 mod setting;
 mod values;
+mod variables;
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +20,16 @@ use std::{
 
 pub(crate) use declared::LEAD;
 pub use declared::{ForecastSettings, SETTINGS, Settings};
-pub use kinds::{Choice, CountLike, Duration, Kind, Name, OptionalName, Range, Switch, Text, Urls, Zone};
+pub use kind::Kind;
+pub use kinds::{Choice, CountLike, Duration, Name, OptionalName, Range, Switch, Text, Urls, Zone};
 pub use names::{Letters, NameRule};
 pub use page::page;
 pub use parameter::Parameter;
 pub use setting::{Group, Origin, Setting};
 
 use crate::Function;
-use reader::{Reader, Variables};
+use reader::Reader;
+use variables::Variables;
 
 /// The setting of this variable, if there is one.
 pub fn setting(variable: &str) -> Option<&'static Setting> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::context::camel_case;
+use crate::names::camel_case;
 
 use controller::{
     Function,

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod context;
+mod names;
 mod settings;
 
 use std::{fs, path::Path};

@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 
 use super::{
     declare::declare,
-    kinds::{Choice, CountLike, Kind, Name, OptionalName, Range, Switch, Text, Urls, Zone, hours, minutes, seconds},
+    kind::Kind,
+    kinds::{Choice, CountLike, Name, OptionalName, Range, Switch, Text, Urls, Zone, hours, minutes, seconds},
     names::{DOCUMENT, GROUP, HOOK, NAMESPACE, PARAMETER},
     reader::Reader,
     setting::{Group, Origin, Setting},

@@ -2,7 +2,7 @@
 
 use super::{
     declared::SETTINGS,
-    kinds::Kind,
+    kind::Kind,
     setting::{Group, Origin, Setting},
 };
 use crate::Function;

@@ -1,7 +1,8 @@
 //! The template's parameter of a setting.
 
 use super::{
-    kinds::{Kind, OptionalName},
+    kind::Kind,
+    kinds::OptionalName,
     setting::{Group, Origin, Setting},
     values::STRANGE,
 };

@@ -1,24 +1,7 @@
 //! Reads one variable at a time, and collects what cannot be used.
 
-use std::{borrow::Cow, collections::BTreeMap};
-
-use super::{setting::Setting, values::Readable};
-use crate::{Function, text::quote};
-
-/// The environment variables; an empty one is as good as none.
-pub(super) struct Variables<'a>(pub(super) &'a BTreeMap<String, String>);
-
-impl Variables<'_> {
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
-
-    /// What is wrong with a variable.
-    pub(super) fn problem(&self, name: &str, allowed: &str) -> String {
-        let found = self.value(name).map_or("not set".into(), |value| quote(&without_password(value)));
-        format!("{name} is {found}, and must be {allowed}")
-    }
-}
+use super::{setting::Setting, values::Readable, variables::Variables};
+use crate::Function;
 
 /// The variables, and what cannot be used of them.
 pub(super) struct Reader<'a> {
@@ -56,13 +39,5 @@ impl Reader<'_> {
         }
         let value = kind.parse(self.variables.value(setting.variable), &self.variables);
         value.ok_or_else(|| self.variables.problem(setting.variable, &kind.allowed()))
-    }
-}
-
-/// What stands before an `@`, as the name and the password of a URL do, is not repeated: it would be logged.
-fn without_password(value: &str) -> Cow<'_, str> {
-    match value.rsplit_once('@') {
-        Some((_, rest)) => format!("…@{rest}").into(),
-        None => value.into(),
     }
 }

@@ -1,6 +1,6 @@
 //! What is declared of a setting, and what the template's parameter is made from.
 
-use super::kinds::Kind;
+use super::kind::Kind;
 use crate::Function;
 
 /// One environment variable of the functions.

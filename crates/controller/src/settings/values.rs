@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 use jiff::tz::TimeZone;
 
 use super::{
-    kinds::{Choice, CountLike, Duration, Name, OptionalName, Range, Switch, Text, Urls, Zone},
-    reader::Variables,
+    kinds::{Choice, CountLike, Duration, Name, OptionalName, Range, Switch, Text, UTC, Urls, Zone},
+    variables::Variables,
 };
 
 /// What can be read from a variable.
@@ -150,9 +150,6 @@ impl Readable for Switch {
         "true or false".to_owned()
     }
 }
-
-/// The time zone by default.
-pub(super) const UTC: &str = "UTC";
 
 impl Readable for Zone {
     type Value = TimeZone;

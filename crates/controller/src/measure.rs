@@ -1,0 +1,76 @@
+//! The values of the pool's metrics. What is unknown is left out: it is not zero.
+
+use planner::{Action, Counts, Observation, Plan, Signal, Timestamp};
+
+use crate::{metrics::Metric, observe::Observed, ports::Datum};
+
+/// A number as CloudWatch takes it.
+#[allow(clippy::cast_precision_loss, reason = "counts and seconds stay far under 2^52")]
+fn value(number: u64) -> f64 {
+    number as f64
+}
+
+/// A whole number of what the metric counts, at a moment.
+pub(crate) fn datum(metric: Metric, number: impl Into<u64>, at: Timestamp) -> Datum {
+    Datum { metric, value: value(number.into()), at }
+}
+
+/// The pool in one sample of `availability`.
+pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, slot_seconds: u64) -> Vec<Datum> {
+    let observation = &observed.observation;
+    let now = observation.now;
+    let lost = observation.signal != Signal::Fresh;
+    let mut metrics = vec![
+        datum(Metric::SignalLost, u32::from(lost), now),
+        datum(Metric::UnlaunchedJibris, counts.unlaunched, now),
+        datum(Metric::DesiredCapacity, observation.group.desired_capacity, now),
+        datum(Metric::MaxSize, observation.group.max_size, now),
+    ];
+    if let Some(target) = &observation.target {
+        metrics.extend([datum(Metric::SpareTarget, target.spare, now), datum(Metric::HoldTarget, target.hold, now)]);
+    }
+    metrics.push(datum(Metric::DrainingJibris, counts.draining, now));
+    if lost {
+        return metrics;
+    }
+    let strangers = u64::try_from(observation.strangers.len()).unwrap_or(u64::MAX);
+    metrics.extend([
+        datum(Metric::AvailableJibris, counts.available, now),
+        datum(Metric::BusyJibris, counts.busy, now),
+        datum(Metric::PendingJibris, counts.pending, now),
+        datum(Metric::OverdueJibris, counts.overdue, now),
+        datum(Metric::StrangerJibris, strangers, now),
+        datum(Metric::Shortfall, counts.shortfall, now),
+        datum(Metric::Surplus, counts.surplus, now),
+        datum(Metric::Conferences, observed.stats.conferences, now),
+        datum(Metric::Participants, observed.stats.participants, now),
+        datum(Metric::JibriSessions, observed.stats.jibri_sessions, now),
+        datum(Metric::JibriFailuresTotal, observed.stats.jibri_failures_total, now),
+        recording_starts(observed, slot_seconds),
+    ]);
+    metrics.extend(launch_times(observation, plan));
+    metrics
+}
+
+/// How many recordings began in the last whole slot but one. Slots lie on the clock, so that a start belongs to one of
+/// them however the samples jitter; the slot between is for clocks that disagree. A slot that two samples publish is to
+/// be read by its maximum; one that none publishes is missing.
+fn recording_starts(observed: &Observed, slot_seconds: u64) -> Datum {
+    let now = observed.observation.now;
+    let into_slot = u64::try_from(now.0).unwrap_or(0) % slot_seconds;
+    let end = now.minus_seconds(into_slot + slot_seconds);
+    let begin = end.minus_seconds(slot_seconds);
+    let starts = observed.selections.iter().filter(|selected| (begin..end).contains(selected)).count();
+    datum(Metric::RecordingStarts, u64::try_from(starts).unwrap_or(u64::MAX), begin)
+}
+
+/// How long each newly registered Jibri took from its launch.
+fn launch_times(observation: &Observation, plan: &Plan) -> Vec<Datum> {
+    let newcomers = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::TagRegistered { instance, .. } => Some(instance),
+        _ => None,
+    });
+    let launched =
+        newcomers.filter_map(|id| observation.instances.iter().find(|instance| instance.id == *id)?.launched_at());
+    launched.map(|at| datum(Metric::LaunchSeconds, observation.now.seconds_since(at), observation.now)).collect()
+}
