@@ -247,9 +247,6 @@ class Functions(unittest.TestCase):
         rates = {schedule["Name"].removeprefix("jibri-"): schedule["ScheduleExpression"] for schedule in schedules}
         every_minute = dict.fromkeys(("availability", "scale-in", "drain"), "rate(1 minute)")
         self.assertEqual(rates, {**every_minute, "forecast": "rate(5 minutes)"})
-        config = (ROOT / "crates" / "localcloud" / "src" / "config.rs").read_text()
-        local = {name.replace("_", "-"): minutes for minutes, name in re.findall(r'every\((\d+), "(\w+)"\)', config)}
-        self.assertEqual(local, {name: re.search(r"\d+", rate).group() for name, rate in rates.items()})
         for schedule in schedules:
             self.assertEqual(schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"], 0)
 

@@ -26,18 +26,21 @@ pub async fn invoke<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     deadline: Timestamp,
 ) -> Result<(), TickError> {
     let trigger = read_event(function, settings, event).map_err(TickError::from)?;
+    // A tick is in a box of its own: as a part of Lambda's future its type would be deeper than the compiler follows.
     match (function, trigger) {
         (Function::Availability, _) => {
-            availability::run(settings, ports, deadline.minus_seconds(DEADLINE_MARGIN_SECONDS)).await
+            let deadline = deadline.minus_seconds(DEADLINE_MARGIN_SECONDS);
+            Box::pin(availability::run(settings, ports, deadline)).await
         }
-        (Function::ScaleIn, _) => scale_in::run(settings, ports).await,
-        (Function::Forecast, _) => forecast::run(settings, ports).await,
-        (Function::Drain, Trigger::Schedule) => drain::run(settings, ports, drain::Scope::Group).await,
-        (Function::Drain, Trigger::Terminating(instance)) => {
-            drain::run(settings, ports, drain::Scope::Terminating(&instance)).await
-        }
-        (Function::Drain, Trigger::LeavingWarmPool(instance)) => {
-            drain::run(settings, ports, drain::Scope::LeavingWarmPool(&instance)).await
+        (Function::ScaleIn, _) => Box::pin(scale_in::run(settings, ports)).await,
+        (Function::Forecast, _) => Box::pin(forecast::run(settings, ports)).await,
+        (Function::Drain, trigger) => {
+            let scope = match &trigger {
+                Trigger::Schedule => drain::Scope::Group,
+                Trigger::Terminating(instance) => drain::Scope::Terminating(instance),
+                Trigger::LeavingWarmPool(instance) => drain::Scope::LeavingWarmPool(instance),
+            };
+            Box::pin(drain::run(settings, ports, scope)).await
         }
     }
 }
