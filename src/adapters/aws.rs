@@ -62,7 +62,7 @@ impl Names {
     }
 }
 
-/// What every call has in common: time-outs and a bounded number of attempts. Where and as whom it is made comes from
+/// What every call has in common: time-outs and a bounded number of attempts. Its endpoint and credentials come from
 /// the environment, as Lambda sets it.
 pub fn configure() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()

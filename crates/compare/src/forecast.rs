@@ -23,7 +23,7 @@ const HISTORY_MINUTES: usize = 14 * 24 * 60;
 const JIBRIS_THRESHOLD: u32 = 2;
 /// `TERMINATIONS_PER_TICK`: a whole burst's surplus may go at once.
 const TERMINATIONS_PER_TICK: u32 = 50;
-/// `IDLE_COUNT_THRESHOLD`, in minutes: the hold target says what is kept, not how long somebody was idle.
+/// `IDLE_COUNT_THRESHOLD`, in minutes: the hold target says what is kept, not how long a Jibri was idle.
 const IDLE_COUNT_THRESHOLD: u64 = 1;
 /// `BOOT_GRACE_MINUTES`: longer than any lead time that is compared, for here no launch fails.
 const BOOT_GRACE_MINUTES: u64 = 60;

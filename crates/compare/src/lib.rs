@@ -33,7 +33,7 @@ pub const LEAST_COUNTED_SECONDS: i64 = 24 * 3600;
 /// One contender's part of the comparison.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Who.
+    /// The policy.
     pub contender: Contender,
     /// Its tuned run.
     pub tuned: Tuned,

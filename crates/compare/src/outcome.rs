@@ -10,7 +10,7 @@ use super::{
 /// One row of the report, counted from the end of the warm-up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {
-    /// Who.
+    /// The policy.
     pub policy: &'static str,
     /// What it was set to.
     pub parameter: Parameter,

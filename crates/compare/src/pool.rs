@@ -240,7 +240,7 @@ impl Pool {
 /// What a run is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario<'a> {
-    /// Who asks when, in order of time.
+    /// The requests, in order of time.
     pub demand: &'a [Request],
     /// How long a launch takes, in seconds.
     pub lead_seconds: i64,

@@ -148,7 +148,7 @@ fn every_figure_of_every_policy_follows_from_its_log_alone() {
 }
 
 #[test]
-fn nobody_beats_the_bound_and_the_rows_come_in_the_order_of_the_report() {
+fn no_policy_beats_the_bound_and_the_rows_come_in_the_order_of_the_report() {
     let demand = three_weeks();
     let question = Question { scenario: scenario(&demand), hit_rate: 0.99, logged: false, trade_off: false };
     let outcomes = compare(&question, &Contender::ALL, &quiet).outcomes;
@@ -244,11 +244,11 @@ fn the_bound_launches_in_time_and_keeps_an_instance_only_through_gaps_shorter_th
 }
 
 #[test]
-fn the_bound_gives_a_request_to_who_became_free_last() {
-    // Free at 1500 and at 1600; whoever was freed first would idle longer, and is let go.
+fn the_bound_gives_a_request_to_the_jibri_that_became_free_last() {
+    // Free at 1500 and at 1600; the Jibri that was freed first would idle longer, and ends.
     let demand = story(&[(1000, 500), (1000, 600), (1650, 60), (1790, 60)]);
     let (_, events) = run(Contender::Bound, 0, &demand);
-    let who: Vec<usize> =
+    let takers: Vec<usize> =
         events.iter().filter(|event| event.kind == EventKind::Start).filter_map(|event| event.instance).collect();
-    assert_eq!(who, [0, 1, 1, 1], "1650 goes to the one free since 1600, 1790 to the same, free since 1710");
+    assert_eq!(takers, [0, 1, 1, 1], "1650 goes to the one free since 1600, 1790 to the same, free since 1710");
 }

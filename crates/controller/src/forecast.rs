@@ -120,7 +120,7 @@ struct Before {
     spare: Option<u32>,
 }
 
-/// A parameter that somebody has broken is forgotten, and overwritten; one that could not be read is not.
+/// A parameter that was edited into something else is forgotten, and overwritten; one that could not be read is not.
 fn read_before(parameter: Result<String, CallError>, now: Timestamp) -> Result<Before, CallError> {
     let text = match parameter {
         Ok(text) => text,
@@ -151,7 +151,7 @@ async fn fetch_planned<R: CloudReader>(settings: &Settings, reader: &R, errors: 
     })
 }
 
-/// For how long each recording under way has lasted. Without an answer nobody is expected to end: more are kept.
+/// For how long each recording under way has lasted. Without an answer no recording is expected to end: more Jibris are kept.
 async fn fetch_recordings<J: JicofoReader>(jicofo: &J, now: Timestamp, errors: &mut TickError) -> Vec<i64> {
     let mut began = std::collections::BTreeMap::new();
     for reading in jicofo.fetch_jicofos().await {

@@ -6,7 +6,7 @@
 //! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing` or `overdue`, a space, moment | when the state changes |
 //! | `jibri-autoscaler:draining-since` | moment | once, when its drain begins |
 //!
-//! A moment is RFC 3339, UTC, whole seconds. A tag that somebody has edited into something else does not count.
+//! A moment is RFC 3339, UTC, whole seconds. A tag that was edited into something else does not count.
 
 use planner::{Recorded, RecordedState, Timestamp};
 
@@ -38,7 +38,7 @@ pub struct Tags {
 /// Reads the tags of one instance.
 pub fn read_tags(tags: &[(String, String)], now: Timestamp) -> Tags {
     let mut read = Tags::default();
-    // One before 1970 is nobody's: it would make a drain look as if it had lasted for ever.
+    // The functions write no moment before 1970: one would make a drain look as if it had lasted for ever.
     let believable = |moment: &Timestamp| (Timestamp(0)..=now.plus_seconds(CLOCK_SKEW_SECONDS)).contains(moment);
     for (key, value) in tags {
         let understood = match key.as_str() {

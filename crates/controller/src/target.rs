@@ -1,7 +1,7 @@
 //! The forecast's parameter, and what is wanted with or without it.
 //!
 //! A forecast that is valid rules, down to `FORECAST_FLOOR`. Without one, or in shadow mode, `JIBRIS_THRESHOLD` does; a
-//! parameter that could not be read lets nobody go.
+//! parameter that could not be read ends no Jibri.
 
 use planner::{Target, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub(crate) struct Parameter {
     pub(crate) expected_starts: Vec<f64>,
     /// Which part of the target of the first slot comes from what.
     pub(crate) reason: String,
-    /// Whether anybody is to act on it; false is shadow mode.
+    /// Whether the functions act on it; false is shadow mode.
     pub(crate) acting: bool,
     /// What one forecast hands to the next.
     pub(crate) state: serde_json::Value,
@@ -67,7 +67,7 @@ pub fn decide_target(
         Err(problem) => {
             let mut target = fallback("JIBRIS_THRESHOLD, without the forecast");
             if parameter.is_err() {
-                // It may want many: nobody goes because of one call that failed.
+                // It may want many: no Jibri ends because of one call that failed.
                 (target.hold, target.hold_soon) = (LARGEST_TARGET, LARGEST_TARGET);
             }
             (target, Some(problem))
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn no_forecast_yet_is_no_problem_and_a_failed_reading_is_one_and_lets_nobody_go() {
+    fn no_forecast_yet_is_no_problem_and_a_failed_reading_is_one_and_ends_no_jibri() {
         let error = |kind| Err(CallError { operation: "ssm:GetParameter".into(), kind, message: "no".into() });
         assert_eq!(decide_target(3, 2, None, NOW).1, None);
         assert_eq!(decide_target(3, 2, Some(&error(CallErrorKind::ParameterNotFound)), NOW).1, None);

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 /// How much of a message that comes from outside is shown, in characters.
 const LONGEST_MESSAGE: usize = 160;
-/// How much of what a service says of a call is shown, in characters: AWS is wordy where somebody is not allowed.
+/// How much of what a service says of a call is shown, in characters: AWS is wordy where a call is not allowed.
 const LONGEST_REASON: usize = 500;
 /// How much of a value is quoted, in characters.
 const LONGEST_QUOTE: usize = 60;

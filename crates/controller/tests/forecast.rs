@@ -59,7 +59,7 @@ impl CloudReader for &Cloud {
     }
 
     async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
-        unreachable!("a forecast ends nobody")
+        unreachable!("a forecast ends no instance")
     }
 
     async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
@@ -104,23 +104,23 @@ impl CloudWriter for &Cloud {
     }
 
     async fn terminate(&self, _: &InstanceId, _: bool) -> Result<(), CallError> {
-        unreachable!("a forecast ends nobody")
+        unreachable!("a forecast ends no instance")
     }
 
     async fn protect_batch(&self, _: &[InstanceId]) -> Result<(), CallError> {
-        unreachable!("a forecast protects nobody")
+        unreachable!("a forecast protects no instance")
     }
 
     async fn record_heartbeat(&self, _: &InstanceId) -> Result<(), CallError> {
-        unreachable!("a forecast drains nobody")
+        unreachable!("a forecast drains no instance")
     }
 
     async fn complete_lifecycle_action(&self, _: &InstanceId, _: DrainResult) -> Result<(), CallError> {
-        unreachable!("a forecast drains nobody")
+        unreachable!("a forecast drains no instance")
     }
 
     async fn tag_batch(&self, _: &[InstanceId], _: &str, _: &str) -> Result<(), CallError> {
-        unreachable!("a forecast tags nobody")
+        unreachable!("a forecast tags no instance")
     }
 
     async fn send_command_batch(&self, _: Document, _: &[InstanceId]) -> Result<(), CallError> {
@@ -212,7 +212,7 @@ fn the_next_forecast_goes_on_from_what_the_last_has_learnt() {
 }
 
 #[test]
-fn what_somebody_broke_is_forgotten_and_overwritten() {
+fn a_broken_parameter_is_forgotten_and_overwritten() {
     let future = r#"{"learnt_until": 99999999999, "price_bias": 3.0}"#;
     for parameter in ["", "{}", "[1, 2]", &format!(r#"{{"state": {future}}}"#)] {
         let cloud = Cloud { parameter: Ok(parameter.into()), ..Cloud::default() };
@@ -254,7 +254,7 @@ fn what_is_planned_holds_without_a_history_too() {
     assert!(!cloud.published.borrow().contains_key(&Metric::ForecastSpareTarget));
 }
 
-/// An expired parameter is an error of whoever reads it, each minute.
+/// An expired parameter is an error of each function that reads it, each minute.
 #[test]
 fn when_what_was_planned_is_over_the_threshold_is_written_in_its_place() {
     let before = Cloud { history: Ok(History::default()), parameter: Ok("{}".into()), ..Cloud::default() };
@@ -264,7 +264,7 @@ fn when_what_was_planned_is_over_the_threshold_is_written_in_its_place() {
 }
 
 #[test]
-fn a_jicofo_that_does_not_answer_is_an_error_and_the_forecast_expects_nobody_to_end() {
+fn a_jicofo_that_does_not_answer_is_an_error_and_the_forecast_expects_no_recording_to_end() {
     let jibri = |number: i32| JicofoJibri {
         nickname: format!("i-{number}"),
         healthy: true,
@@ -298,7 +298,7 @@ fn planned_events_raise_the_targets_and_a_broken_plan_is_an_error_beside_the_for
 }
 
 #[test]
-fn a_dry_run_writes_nothing_and_a_shadow_says_that_nobody_is_to_act() {
+fn a_dry_run_writes_nothing_and_a_shadow_says_that_no_function_is_to_act() {
     let dry = Cloud::default();
     assert_eq!(run(&dry, &[("DRY_RUN", "true")]), Ok(()));
     assert!(dry.written.borrow().is_empty() && dry.published.borrow().is_empty());

@@ -12,7 +12,7 @@ use planner::{DrainResult, Group, InstanceId, LifecycleState};
 fn a_victim_that_agrees_goes() {
     let cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
-    on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)).expect("a tick");
+    on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)).expect("a tick");
     assert_eq!(cloud.done(), ["terminate i-1 true"]);
 }
 
@@ -20,7 +20,7 @@ fn a_victim_that_agrees_goes() {
 fn a_victim_that_has_left_meanwhile_is_not_terminated_again() {
     let cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1), group(LifecycleState::TerminatingWait, 0)]);
-    on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)).expect("a tick");
+    on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)).expect("a tick");
     assert!(cloud.done().is_empty());
 }
 
@@ -36,14 +36,14 @@ fn desired_capacity_does_not_sink_further_under_what_is_active() {
     for (desired_capacity, done) in [(2, vec!["terminate i-1 true"]), (1, vec![])] {
         let cloud = idle_for_an_hour();
         cloud.groups.replace(vec![group(LifecycleState::InService, 1), with_a_new_one(desired_capacity)]);
-        on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)).expect("a tick");
-        assert_eq!(cloud.done(), done, "an earlier step has failed, or somebody has lowered it: {desired_capacity}");
+        on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)).expect("a tick");
+        assert_eq!(cloud.done(), done, "an earlier step has failed, or a person has lowered it: {desired_capacity}");
     }
 }
 
 /// Whose recording could not be noted looks idle for longer than it is.
 #[test]
-fn where_a_state_cannot_be_noted_nobody_goes() {
+fn where_a_state_cannot_be_noted_no_instance_ends() {
     for (refuses, done) in [("nothing", vec!["tag 1 jibri-autoscaler:state", "terminate i-1 true"]), ("tag", vec![])] {
         let mut cloud = idle_for_an_hour();
         cloud.groups.replace(vec![with_a_new_one(2)]);
@@ -53,7 +53,7 @@ fn where_a_state_cannot_be_noted_nobody_goes() {
         let jibris = &mut cloud.jicofo.as_mut().expect("an answer").jibris;
         jibris.push(JicofoJibri { nickname: "i-2".into(), ..jibris[0].clone() });
         cloud.refuses = refuses;
-        let result = on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud));
+        let result = on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud));
         assert_eq!(result.is_err(), refuses == "tag");
         let ended: Vec<String> = cloud.done().into_iter().filter(|what| !what.starts_with("send")).collect();
         assert_eq!(ended, done);
@@ -61,11 +61,11 @@ fn where_a_state_cannot_be_noted_nobody_goes() {
 }
 
 #[test]
-fn without_the_list_of_checks_nobody_goes() {
+fn without_the_list_of_checks_no_instance_ends() {
     let mut cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
     cloud.commands = None;
-    let error = complaint(on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)));
+    let error = complaint(on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)));
     assert!(error.contains("ssm:ListCommandInvocations"), "{error}");
     assert_eq!(cloud.done(), ["send Check 1"]);
 }
@@ -75,12 +75,12 @@ fn with_hooks(hooks: Vec<Result<Option<HookDescription>, CallError>>) -> (Cloud,
     let mut cloud = idle_for_an_hour();
     cloud.groups.replace(vec![group(LifecycleState::InService, 1)]);
     cloud.hooks = RefCell::new(hooks);
-    let result = on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud));
+    let result = on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud));
     (cloud, result)
 }
 
 #[test]
-fn nobody_goes_whom_no_hook_would_hold_and_the_error_says_why() {
+fn no_instance_ends_that_no_hook_would_hold_and_the_error_says_why() {
     let launching = HookDescription { terminating: false, ..HOOK };
     let continues = HookDescription { default_result: DrainResult::Continue, ..HOOK };
     for (hook, words) in [
@@ -100,7 +100,7 @@ fn nobody_goes_whom_no_hook_would_hold_and_the_error_says_why() {
 }
 
 #[test]
-fn a_hook_that_is_gone_at_the_last_moment_holds_nobody() {
+fn a_hook_that_is_gone_at_the_last_moment_holds_no_drain() {
     for (hook, words) in [
         (refused("autoscaling:DescribeLifecycleHooks"), "AccessDenied"),
         (Ok(None), "no terminating hook of the name in LIFECYCLE_HOOK"),
@@ -134,18 +134,18 @@ fn a_hook_that_is_gone_after_the_first_termination_holds_no_second() {
             jicofo: jicofo.clone(),
             ..idle_for_an_hour()
         };
-        let result = on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud));
+        let result = on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud));
         assert_eq!((result.is_ok(), cloud.done()), (done.len() == 2, done));
     }
 }
 
 #[test]
-fn a_group_that_retains_nobody_any_more_at_the_last_moment_holds_nobody() {
+fn a_group_that_retains_nothing_any_more_at_the_last_moment_holds_no_drain() {
     let cloud = idle_for_an_hour();
     let before = group(LifecycleState::InService, 1);
     let after = GroupDescription { sizes: Group { retains_abandoned: false, ..before.sizes }, ..before.clone() };
     cloud.groups.replace(vec![before, after]);
-    let error = complaint(on_schedule(Function::ScaleIn, &wants_nobody(), &ports(&cloud)));
+    let error = complaint(on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)));
     assert!(error.contains("TerminateHookAbandon: retain"), "{error}");
     assert!(cloud.done().is_empty());
 }

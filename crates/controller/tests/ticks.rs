@@ -12,7 +12,7 @@ use planner::{InstanceId, LifecycleState, Timestamp};
 const GROUP: &str = "AutoScalingGroup";
 const WARM_POOL: &str = "WarmPool";
 
-/// A clock that is wherever somebody wants to sleep until.
+/// A clock that leaps to the moment until which a tick sleeps.
 struct Leaps(Cell<Timestamp>);
 
 impl Clock for Leaps {
@@ -71,7 +71,7 @@ fn without_a_signal_the_pool_is_left_alone_and_no_number_is_made_up() {
 }
 
 #[test]
-fn desired_capacity_that_somebody_has_raised_meanwhile_is_not_lowered() {
+fn desired_capacity_that_was_raised_meanwhile_is_not_lowered() {
     let cloud = Cloud::new(LifecycleState::InService, &[]);
     cloud.groups.replace(vec![group(LifecycleState::InService, 1), group(LifecycleState::InService, 8)]);
     one_sample(&cloud, &settings(&[])).expect("a tick");
@@ -82,7 +82,7 @@ fn desired_capacity_that_somebody_has_raised_meanwhile_is_not_lowered() {
 fn a_dry_run_changes_nothing() {
     let cloud = idle_for_an_hour();
     let dry = Ports { writer: None, ..ports(&cloud) };
-    on_schedule(Function::ScaleIn, &wants_nobody(), &dry).expect("a tick");
+    on_schedule(Function::ScaleIn, &wants_none(), &dry).expect("a tick");
     now(invoke(Function::Availability, sample("availability"), &settings(&[]), &dry, NOW)).expect("a tick");
     assert!(cloud.done().is_empty());
 }

@@ -161,7 +161,7 @@ impl Runner {
     pub fn run_until(&mut self, end: Milliseconds) {
         loop {
             let wake = self.running.iter().map(|invocation| invocation.wake_at.get().min(invocation.times_out_at));
-            // A lifecycle event is delivered when it happens, and not when somebody wakes.
+            // A lifecycle event is delivered when it happens, and not when an invocation wakes.
             let events = self.late_events.iter().map(|(at, _)| *at).chain(self.world.borrow().next_event_at());
             let wake = wake.chain(events).min();
             let moment = wake.map_or(self.next_schedule, |wake| wake.min(self.next_schedule));

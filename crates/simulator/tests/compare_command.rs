@@ -70,7 +70,7 @@ fn a_comparison_prints_json_alone_and_writes_a_log_for_each_policy() {
     assert_eq!(logs, ["bound.csv", "threshold.csv"]);
     let text = fs::read_to_string(log.join("threshold.csv")).unwrap();
     assert!(text.starts_with("time_seconds,event,instance,request\n"), "{text:.80}");
-    assert!(text.lines().any(|line| line.contains(",refuse,,")), "nobody was refused at 95 %");
+    assert!(text.lines().any(|line| line.contains(",refuse,,")), "no request was refused at 95 %");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn no_recording_is_cut_no_file_is_lost_and_everything_comes_to_its_end() {
     let tally: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!((&tally["days"], &tally["recordings_cut"], &tally["files_lost"]), (&SEEDS.into(), &0.into(), &0.into()));
     let at_least = |name: &str, least: u64| assert!(tally[name].as_u64() >= Some(least), "{name}: {tally}");
-    // What nobody can prevent happens too, and is not hidden: else the faults would be harmless.
+    // What no function can prevent happens too, and is not hidden: else the faults would be harmless.
     at_least("cut_when_taken", 10);
     at_least("requests", SEEDS * 20);
     at_least("drains", SEEDS * 10);

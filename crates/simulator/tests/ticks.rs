@@ -20,7 +20,7 @@ fn rested(config: WorldConfig, settings: &[(&str, &str)]) -> Runner {
     runner
 }
 
-/// Lets an incident happen to a pool at rest; the pool comes to rest again, and has replaced who was hit.
+/// Lets an incident happen to a pool at rest; the pool comes to rest again, and has replaced the instance that was hit.
 fn replaced_after(incident: Incident, settings: &[(&str, &str)], within: Milliseconds) -> Runner {
     let mut runner = rested(group_of(0), settings);
     let before = ids(&mut runner.world());
@@ -28,7 +28,7 @@ fn replaced_after(incident: Incident, settings: &[(&str, &str)], within: Millise
     go_on(&mut runner, within);
     assert_at_rest(&runner, 2);
     let after = ids(&mut runner.world());
-    assert!(before.iter().any(|id| !after.contains(id)), "somebody was replaced");
+    assert!(before.iter().any(|id| !after.contains(id)), "no instance was replaced");
     runner
 }
 
@@ -177,7 +177,7 @@ fn protection_that_was_removed_comes_back() {
 }
 
 #[test]
-fn a_desired_capacity_lowered_by_hand_is_raised_again_and_nobody_is_cut() {
+fn a_desired_capacity_lowered_by_hand_is_raised_again_and_no_recording_is_cut() {
     let mut config = group_of(0);
     config.demand = burst(31 * MINUTE, 5, 3 * HOUR);
     let mut runner = rested(config, &[]);
@@ -191,7 +191,7 @@ fn a_desired_capacity_lowered_by_hand_is_raised_again_and_nobody_is_cut() {
 }
 
 #[test]
-fn a_maximum_lowered_under_the_running_count_cuts_nobody() {
+fn a_maximum_lowered_under_the_running_count_cuts_no_recording() {
     let mut config = group_of(0);
     config.demand = burst(31 * MINUTE, 5, 2 * HOUR);
     let mut runner = rested(config, &[]);
@@ -205,7 +205,7 @@ fn a_maximum_lowered_under_the_running_count_cuts_nobody() {
 }
 
 #[test]
-fn without_an_answer_from_jicofo_nobody_ends_and_the_pool_grows_by_the_target_at_most() {
+fn without_an_answer_from_jicofo_no_instance_ends_and_the_pool_grows_by_the_target_at_most() {
     let faults = [
         (JicofoFault::Refuses, "connection refused"),
         (JicofoFault::Fails, "500 Internal Server Error"),
@@ -232,7 +232,7 @@ fn without_an_answer_from_jicofo_nobody_ends_and_the_pool_grows_by_the_target_at
 }
 
 #[test]
-fn a_restart_of_jicofo_terminates_nobody() {
+fn a_restart_of_jicofo_terminates_no_instance() {
     let mut config = group_of(0);
     config.max_size = 20;
     config.demand = burst(31 * MINUTE, 5, 3 * HOUR);
@@ -248,7 +248,7 @@ fn a_restart_of_jicofo_terminates_nobody() {
 }
 
 #[test]
-fn a_jicofo_that_lists_nobody_for_a_moment_is_not_believed() {
+fn a_jicofo_that_lists_no_jibri_for_a_moment_is_not_believed() {
     let mut runner = at_work(group_of(0), &[("JIBRIS_THRESHOLD", "1")]);
     for _ in 0..12 {
         go_on(&mut runner, 10 * MINUTE);
@@ -259,7 +259,7 @@ fn a_jicofo_that_lists_nobody_for_a_moment_is_not_believed() {
     assert_eq!(runner.world().summary().launches, 1);
 }
 
-/// Nobody is listed, and nobody will be: the launch that takes the place of the only Jibri fails too.
+/// Jicofo lists no Jibri, and none will come: the launch that takes the place of the only Jibri fails too.
 #[test]
 fn a_pool_of_one_whose_jibri_dies_is_no_dead_end() {
     let mut runner = at_work(group_of(0), &[("JIBRIS_THRESHOLD", "1")]);

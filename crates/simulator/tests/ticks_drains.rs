@@ -169,21 +169,21 @@ fn files_of_an_earlier_recording_go_out_before_their_idle_jibri_ends() {
 }
 
 #[test]
-fn while_ssm_is_offline_nobody_is_scaled_in_and_every_drain_is_kept() {
+fn while_ssm_is_offline_no_instance_is_scaled_in_and_every_drain_is_kept() {
     let mut runner =
         recording_for(20 * MINUTE, |config| config.desired_capacity = 6, &[("IDLE_COUNT_THRESHOLD", "15")]);
     let draining = recorder_of(&runner.world(), 0);
     runner.world().cause(Incident::SsmOffline { for_ms: HOUR });
     runner.world().cause(Incident::TerminateBusyByHand);
     go_on(&mut runner, HOUR - MINUTE);
-    assert_eq!(terminations(&runner), 1, "nobody can be asked, so nobody else goes");
+    assert_eq!(terminations(&runner), 1, "no Jibri can be asked, so no other instance ends");
     assert_eq!(member(&mut runner.world(), &draining).unwrap().lifecycle_state, "Terminating:Wait");
     go_on(&mut runner, HOUR);
     assert_at_rest(&runner, 2);
 }
 
 #[test]
-fn while_the_hook_is_deleted_nobody_is_scaled_in_and_then_scale_in_goes_on() {
+fn while_the_hook_is_deleted_no_instance_is_scaled_in_and_then_scale_in_goes_on() {
     let mut runner =
         recording_for(20 * MINUTE, |config| config.desired_capacity = 6, &[("IDLE_COUNT_THRESHOLD", "15")]);
     runner.world().cause(Incident::HookDeleted);

@@ -10,7 +10,7 @@ use world::{
 };
 
 /// A busy day's demand on a pool of Jibris that take their time, in a world where SSM and EC2 do so too; a person
-/// terminates who records, now and then.
+/// terminates a Jibri that records, now and then.
 fn office(seed: u64) -> WorldConfig {
     let office = Office { recordings_per_weekday: 120.0, ..Office::default() };
     WorldConfig {
@@ -37,7 +37,7 @@ fn survives(seed: u64, config: WorldConfig, faults: InvocationFaults) -> Runner 
 }
 
 #[test]
-fn a_day_without_faults_refuses_hardly_anybody() {
+fn a_day_without_faults_refuses_hardly_a_request() {
     let mut runner = at_work(office(1), &[("JIBRIS_THRESHOLD", "8")]);
     go_on(&mut runner, 30 * HOUR);
     assert_at_rest(&runner, 8);

@@ -102,7 +102,7 @@ fn a_shadow_publishes_and_acts_on_nothing() {
 }
 
 #[test]
-fn a_parameter_that_somebody_broke_is_overwritten_by_the_next_forecast() {
+fn a_parameter_that_a_person_broke_is_overwritten_by_the_next_forecast() {
     let mut runner = office(&[]);
     go_to(&mut runner, 3 * DAY + 3 * HOUR + MINUTE);
     runner.world().put_parameter(PARAMETER, "{\"spare_targets\": \"many\"}").expect("written");

@@ -35,7 +35,7 @@ fn while_jicofo_is_down_for_hours_capacity_is_held_and_grows_once_and_every_minu
     runner.world().cause(Incident::JicofoAway { for_ms: 5 * HOUR, how: JicofoFault::Hangs });
     go_on(&mut runner, 5 * HOUR);
     let snapshot = runner.world().snapshot();
-    assert_eq!(terminations(&runner), 0, "nobody is let go unheard");
+    assert_eq!(terminations(&runner), 0, "no instance ends unasked");
     assert_eq!(snapshot.desired, before + 2, "it grows by its target, once");
     assert!(says(&runner, "no signal from Jicofo"));
     let (started, failed) = (runner.counts().started - started, runner.counts().failed - failed);
@@ -57,7 +57,7 @@ fn where_cloudwatch_refuses_metrics_scaling_goes_on() {
 }
 
 #[test]
-fn where_tags_are_refused_the_pool_grows_and_nobody_is_let_go_and_it_says_why() {
+fn where_tags_are_refused_the_pool_grows_and_no_instance_ends_and_it_says_why() {
     let mut runner = pool(&[]);
     refuse(&runner, "ec2:CreateTags", 5);
     go_on(&mut runner, 50 * MINUTE);
@@ -79,7 +79,7 @@ fn where_ssm_refuses_every_command_drains_are_retained_and_not_cut() {
     runner.world().cause(Incident::TerminateBusyByHand);
     go_on(&mut runner, 5 * HOUR);
     let snapshot = runner.world().snapshot();
-    assert_eq!((snapshot.retained, snapshot.draining), (1, 0), "nobody else is let go: none could be asked");
+    assert_eq!((snapshot.retained, snapshot.draining), (1, 0), "no other instance ends: none could be asked");
     assert!(says(&runner, "ssm:SendCommand: AccessDenied"));
     go_on(&mut runner, 3 * HOUR);
     let snapshot = runner.world().snapshot();
@@ -87,7 +87,7 @@ fn where_ssm_refuses_every_command_drains_are_retained_and_not_cut() {
 }
 
 #[test]
-fn where_the_parameter_store_is_down_the_threshold_rules_scale_out_and_nobody_is_let_go() {
+fn where_the_parameter_store_is_down_the_threshold_rules_scale_out_and_no_instance_ends() {
     let mut runner = pool(&[("FORECAST_PARAMETER", "/jibri/forecast")]);
     refuse(&runner, "ssm:GetParameter", 4);
     go_on(&mut runner, 50 * MINUTE);

@@ -1,4 +1,4 @@
-//! What the functions are held to, by somebody who knows the truth: the invariants of `ARCHITECTURE.md`, looked at in
+//! What the functions are held to, with all that is true at hand: the invariants of `ARCHITECTURE.md`, looked at in
 //! the very moment in which a call takes effect. Written from the invariants, and not from the planner.
 
 use std::collections::VecDeque;
@@ -12,9 +12,9 @@ const MINUTE_MS: Milliseconds = 60_000;
 /// For how long what has changed may still be unknown to a function that acts, in milliseconds: a tick, a check's
 /// validity, and what calls and clocks add to it.
 const UNKNOWN_FOR_MS: Milliseconds = 5 * MINUTE_MS;
-/// For how long another's change of the desired capacity may be unknown to who sets it, in milliseconds.
+/// For how long another's change of the desired capacity may be unknown to a function that sets it, in milliseconds.
 const OVERLAP_MS: Milliseconds = 90_000;
-/// For how long a deleted hook may be unknown to who terminates, in milliseconds.
+/// For how long a deleted hook may be unknown to a function that terminates, in milliseconds.
 const HOOK_UNKNOWN_FOR_MS: Milliseconds = 15_000;
 /// By how much clocks may differ, in milliseconds.
 const SKEW_MS: Milliseconds = 2 * MINUTE_MS;
@@ -74,7 +74,7 @@ pub(super) struct Audit {
     /// When something changed of what Jicofo and the group tell; of the last minutes.
     changes: VecDeque<Milliseconds>,
     desired_changed_at: Option<Milliseconds>,
-    /// While Jicofo is away: since when, and the largest pool that anybody else has asked for meanwhile.
+    /// While Jicofo is away: since when, and the largest pool that a person or a policy has asked for meanwhile.
     silence: Option<(Milliseconds, u32)>,
     /// Instances that were given up, and could have been drained if they had been told to.
     needlessly_abandoned: Vec<(Milliseconds, String)>,
@@ -146,7 +146,7 @@ impl World {
         if to < from && !overlaps {
             self.breach(invariant::SIZES, format!("SetDesiredCapacity lowers desired capacity from {from} to {to}"));
         }
-        // Whoever is neither available nor on the way is used or of no use; beyond those, the target may be wanted, and
+        // An instance that is neither available nor on the way is used or of no use; beyond those, the target may be wanted, and
         // once more without a signal.
         let truth = self.truth(&limits);
         let used = truth.active - truth.available - truth.booting;
@@ -204,7 +204,7 @@ impl World {
         }
         let truth = self.truth(&limits);
         let left = truth.available.saturating_sub(1) + self.recent_changes();
-        // Who has only just come up is replaced for what was so a moment ago.
+        // An instance whose Jibri has only just come up is replaced for what was true a moment ago.
         let known = machine.jibri.up_since.is_some_and(|since| now - since > OVERLAP_MS);
         if machine.is_available() && known && left < limits.least_spare && !misled {
             let least = limits.least_spare;
@@ -219,12 +219,12 @@ impl World {
         }
     }
 
-    /// Who waits for a recording goes only after he has waited long enough, and has said so himself.
+    /// A Jibri that waits for a recording ends only after it has waited for long enough, and has said so itself.
     fn audit_evidence(&mut self, machine: &Machine, limits: &AuditLimits) {
         let (id, now) = (&machine.id, self.now);
-        // Where nobody saw its last recording, Jicofo still tells when that began.
+        // Where no tick saw its last recording, Jicofo still tells when that began.
         let idle_ms = now - machine.jibri.last_selected_at.max(machine.jibri.up_since).unwrap_or(now);
-        // Whoever has just come back is ended for what was so a moment ago.
+        // An instance that has just come back is ended for what was true a moment ago.
         if self.recent_changes() > 0 {
             return;
         }
@@ -270,7 +270,7 @@ impl World {
         }
     }
 
-    /// Who deletes the hook ends without it what he, or the group, ends; a function that knows must not.
+    /// A person that deletes the hook ends without it what that person, or the group, ends; a function that knows must not.
     pub(super) fn excuse_without_hook(&mut self, id: &str) {
         let now = self.now;
         let just_deleted = self.audit.hook_deleted_at.is_some_and(|at| now - at <= HOOK_UNKNOWN_FOR_MS);

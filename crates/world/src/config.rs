@@ -41,13 +41,13 @@ pub struct WorldConfig {
     pub check_document: String,
     /// The name of the drain document.
     pub drain_document: String,
-    /// Who runs the documents' script.
+    /// What runs the documents' script.
     pub scripts: Scripts,
     /// CloudWatch alarms.
     pub alarms: Vec<AlarmConfig>,
     /// The group's scaling policies, which alarms refer to by name.
     pub policies: Vec<PolicyConfig>,
-    /// Who asks for a recording when, in order of time.
+    /// The requests for recordings, in order of time.
     pub demand: Vec<Request>,
     /// What goes wrong when.
     pub incidents: Vec<(Milliseconds, Incident)>,
@@ -119,7 +119,7 @@ pub struct SsmConfig {
     pub execution_seconds: f64,
 }
 
-/// Who runs the documents' script.
+/// What runs the documents' script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scripts {
     /// The world runs its own model of `instance/jibri_drain.py`.
@@ -287,7 +287,7 @@ impl WorldConfig {
             (self.min_size <= self.desired_capacity, "desired_capacity is under min_size"),
             (self.desired_capacity <= self.max_size, "desired_capacity is over max_size"),
             (ordered, "demand is not in order of time"),
-            (self.jicofos > 0, "jicofos is 0: somebody must select the Jibris"),
+            (self.jicofos > 0, "jicofos is 0: at least one must select the Jibris"),
             (
                 self.hook.as_ref().is_none_or(|hook| (30..=7200).contains(&hook.heartbeat_timeout_seconds)),
                 "heartbeat_timeout_seconds is outside of 30 to 7200",

@@ -6,7 +6,7 @@ use super::{
     machine::{Activity, Jibri, Machine},
 };
 
-/// As many failing uploads as nobody counts.
+/// More failing uploads than a run tries.
 pub(super) const FOR_EVER: u32 = u32::MAX;
 
 impl World {

@@ -1,4 +1,4 @@
-//! Jicofo: whom it selects, whom it refuses, and what it says. Source: jicofo's `JibriDetector.selectJibri`,
+//! Jicofo: which Jibri it selects, which request it refuses, and what it says. Source: jicofo's `JibriDetector.selectJibri`,
 //! `JibriSession` and `JibriStats`.
 
 use super::{
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// Somebody asks for a recording: it begins at once, or is refused at once. Nobody queues.
+    /// A request for a recording: it begins at once, or is refused at once. No request waits.
     pub(super) fn ask_for_recording(&mut self, index: usize) {
         if let Some(next) = self.config.demand.get(index + 1) {
             self.schedule(next.at.max(self.now), Due::Request(index + 1));

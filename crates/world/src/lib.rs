@@ -1,5 +1,5 @@
 //! The world: an Auto Scaling group, its EC2 instances and their Jibris, Jicofo, SSM, CloudWatch alarms, and people
-//! who ask for recordings. Deterministic: the same configuration and the same calls give the same log.
+//! that ask for recordings. Deterministic: the same configuration and the same calls give the same log.
 //!
 //! - [`World`]: all of it in virtual time; `simulator` calls it directly, `localcloud` puts it behind HTTP
 //! - [`demand`]: when recordings are asked for, from a trace or made up

@@ -54,7 +54,7 @@ pub(super) struct Jibri {
     pub(super) expired: bool,
     /// `gracefulShutdown` was accepted: nothing begins any more, and the process ends after what it does now.
     pub(super) leaving: bool,
-    /// The marker of the drain script: nobody starts Jibri on this instance again.
+    /// The marker of the drain script: nothing starts Jibri on this instance again.
     pub(super) start_forbidden: bool,
     /// Its finalize script never ends.
     pub(super) hung: bool,
@@ -138,9 +138,9 @@ pub(super) struct Machine {
     pub(super) wait: Option<HookWait>,
     pub(super) jibri: Jibri,
     pub(super) busy_ms: Milliseconds,
-    /// Who ends its machine past the autoscaler, as nobody can prevent.
+    /// What ends its machine past the autoscaler, which no function can prevent.
     pub(super) taken_by: Option<&'static str>,
-    /// Who told the group to end it.
+    /// What told the group to end it.
     pub(super) ended_for: Option<&'static str>,
 }
 

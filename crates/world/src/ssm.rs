@@ -9,7 +9,7 @@ use super::{AwsError, CommandView, Due, Happening, Milliseconds, ScriptRun, Scri
 const MOST_OUTPUT: usize = 2_500;
 /// How many ids a command takes.
 const MOST_INSTANCES: usize = 50;
-/// For how long a command can be listed, in milliseconds; more than anybody looks back here.
+/// For how long a command can be listed, in milliseconds; more than any function looks back.
 const KEPT_MS: Milliseconds = 2 * 3_600_000;
 /// How late a new command is listed, in milliseconds.
 const LISTED_AFTER_MS: Milliseconds = 500;

@@ -3,7 +3,7 @@
 
 use super::{Ec2InstanceView, GroupView, JicofoView, Milliseconds, World};
 
-/// For how long after a stale answer somebody may still act on it, in milliseconds.
+/// For how long after a stale answer a function may still act on it, in milliseconds.
 const ACTED_ON_MS: Milliseconds = 240_000;
 
 /// Old answers, and until when they are given.

@@ -62,7 +62,7 @@ pub struct Snapshot {
 /// What a run has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Recordings that somebody asked for.
+    /// Recordings that were asked for.
     pub requests: u64,
     /// Of these, refused for want of an available Jibri.
     pub refused: u64,
@@ -78,7 +78,7 @@ pub struct Summary {
     pub uploads_failed: u64,
     /// Instances launched.
     pub launches: u64,
-    /// Instances terminated, by whomever.
+    /// Instances terminated, for any cause.
     pub terminations: u64,
     /// Time that machines were billed for and did not record or finalize.
     pub idle_instance_seconds: i64,

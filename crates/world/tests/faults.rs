@@ -67,7 +67,7 @@ fn however_often_desired_changes_a_launch_without_capacity_is_tried_once_a_minut
 }
 
 #[test]
-fn a_start_that_fails_is_tried_on_another_jibri_and_nobody_notices() {
+fn a_start_that_fails_is_tried_on_another_jibri_and_no_user_notices() {
     let demand = vec![request(5 * MINUTE, 10 * MINUTE)];
     let mut world = settled(WorldConfig { demand, ..group_of(2) });
     world.cause(Incident::NextStartsFail { count: 1 });
@@ -81,7 +81,7 @@ fn a_start_that_fails_is_tried_on_another_jibri_and_nobody_notices() {
 }
 
 #[test]
-fn who_failed_a_start_is_not_selected_for_a_minute_though_it_is_available() {
+fn a_jibri_that_failed_a_start_is_not_selected_for_a_minute_though_it_is_available() {
     let demand = vec![
         request(5 * MINUTE, MINUTE),
         request(6 * MINUTE - 1, MINUTE),

@@ -172,7 +172,7 @@ fn terminating_twice_does_not_decrement_twice() {
 }
 
 #[test]
-fn nobody_terminates_what_is_not_in_the_group() {
+fn an_instance_outside_the_group_is_not_terminated() {
     let mut world = settled(group_of(1));
     let refused = terminate(&mut world, "i-0123456789abcdef0", true).unwrap_err();
     assert_eq!(refused.code, "ValidationError");
@@ -225,7 +225,7 @@ fn a_launch_without_capacity_is_tried_again_until_there_is_some() {
 }
 
 #[test]
-fn a_lowered_maximum_takes_desired_along_and_nobody_who_is_protected() {
+fn a_lowered_maximum_takes_desired_along_and_no_protected_instance() {
     let mut world = settled(group_of(5));
     world.set_max_size(3);
     wait(&mut world, MINUTE);

@@ -166,7 +166,7 @@ fn an_abandoned_drain_is_retained_where_the_group_says_so() {
 }
 
 #[test]
-fn a_retained_instance_ends_when_somebody_terminates_it_through_the_group() {
+fn a_retained_instance_ends_when_a_person_terminates_it_through_the_group() {
     let (mut world, id) = draining(group_of(2));
     complete(&mut world, &id, "ABANDON").unwrap();
     wait(&mut world, HOUR);

@@ -42,7 +42,7 @@ fn a_recording_takes_a_jibri_until_its_upload_is_done() {
 }
 
 #[test]
-fn who_finds_no_jibri_is_refused_at_once_and_counted_and_does_not_queue() {
+fn a_request_that_finds_no_jibri_is_refused_at_once_and_counted_and_does_not_queue() {
     let mut world = settled(recording(1, &[(5, 20), (6, 20), (7, 20)]));
     wait(&mut world, HOUR);
     let summary = world.summary();
@@ -111,7 +111,7 @@ fn an_idle_jibri_leaves_at_once_when_it_is_told_to() {
     assert!(jicofo(&mut world).brewery.is_empty() && world.running_jibris().is_empty());
     assert!(!world.jibri_graceful_shutdown(&id), "the port refuses");
     wait(&mut world, HOUR);
-    assert_eq!(world.jibri_health(&id), None, "nobody starts it again");
+    assert_eq!(world.jibri_health(&id), None, "nothing starts it again");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! SSM Run Command: who gets a command, what comes back, and what never does.
+//! SSM Run Command: which instance gets a command, what comes back, and what never does.
 
 mod common;
 
@@ -67,7 +67,7 @@ fn one_unknown_id_fails_the_whole_command() {
     assert_eq!(refused.code, "InvalidInstanceId");
     assert!(refused.message.contains("i-0123456789abcdef0"));
     wait(&mut world, MINUTE);
-    assert!(listed(&mut world, CHECK).is_empty(), "nobody got it");
+    assert!(listed(&mut world, CHECK).is_empty(), "an instance got it");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn no_command_arrives_while_ssm_is_offline() {
     send(&mut world, DRAIN, &id);
     wait(&mut world, 10 * MINUTE);
     assert_eq!(listed(&mut world, DRAIN)[0].status_details, "Delivery Timed Out");
-    assert!(world.jibri_health(&id).is_some(), "nobody told the Jibri");
+    assert!(world.jibri_health(&id).is_some(), "the Jibri was told");
     printed(&mut world, DRAIN, &id);
     assert!(world.jibri_health(&id).is_none());
 }
@@ -248,7 +248,7 @@ fn a_parameter_is_there_once_it_was_put() {
 }
 
 #[test]
-fn a_tag_on_an_unknown_instance_tags_nobody() {
+fn a_tag_on_an_unknown_instance_tags_none() {
     let mut world = settled(group_of(1));
     let mut all = ids(&mut world);
     let tag = [("state".to_owned(), "idle".to_owned())];

@@ -1,4 +1,4 @@
-//! Who is compared: this project's forecast, the rules of its peers, and what could be had with hindsight.
+//! What is compared: this project's forecast, the rules of its peers, and what could be had with hindsight.
 
 mod buildkite;
 mod jitsi_autoscaler;
@@ -29,7 +29,7 @@ pub use threshold::Threshold;
 /// still shorter ones hardly gain anything but launches.
 pub const IDLE_MINUTES: i64 = 5;
 
-/// Who takes part.
+/// A policy of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Contender {
     /// Simple scaling on an alarm, one instance at a time.
@@ -161,7 +161,7 @@ fn is_minute(pool: &Pool) -> bool {
     pool.now().rem_euclid(60) == 0
 }
 
-/// Each Jibri's own cron, once a minute: who has been idle long enough goes, while more than `keep` are available.
+/// Each Jibri's own cron, once a minute: a Jibri that has been idle for long enough ends itself, while more than `keep` are available.
 fn let_idle_go(pool: &mut Pool, keep: usize) {
     if is_minute(pool) {
         pool.terminate_idle(pool.available().saturating_sub(keep), IDLE_MINUTES * 60);

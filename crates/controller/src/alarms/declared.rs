@@ -149,7 +149,7 @@ pub const ALARMS: &[Alarm] = &[
         meaning: "Invocations have failed or were throttled, three or more in five minutes; see the functions' logs",
         remedy: "Read the logs of `availability`, `scale_in` and `drain`: `sam logs --stack-name jibri`. It rings with \
                  `SignalLostAlarm`, since a lost signal fails `availability`, and when \
-                 [the hook is missing](deploying.md#nothing-is-ended-for-no-drain-would-be-held), since that fails `scale_in`.",
+                 [the hook is missing](deploying.md#the-hook-is-missing), since that fails `scale_in`.",
         watches: Watched::Expression {
             id: "failures",
             label: "Failures",

@@ -212,8 +212,8 @@ pub(crate) fn idle_for_an_hour() -> Cloud {
     cloud
 }
 
-/// Everybody may go: nobody is wanted. No setting allows it; here it makes one Jibri enough.
-pub(crate) fn wants_nobody() -> Settings {
+/// No Jibri is wanted, so that each may go. No setting allows it; here it makes one Jibri enough.
+pub(crate) fn wants_none() -> Settings {
     Settings { jibris_threshold: 0, ..settings(&[]) }
 }
 

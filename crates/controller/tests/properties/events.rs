@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::assert_fit;
 
-/// Whoever is told to drain an instance is told so by the group's own hook, and of an id that can be one.
+/// An instance is drained only for the group's own hook, and only under an id that can be one.
 pub fn events(event: &Value) {
     let variables = [("AUTO_SCALING_GROUP", "jibri"), ("JICOFO_URLS", "http://10.0.1.5:8888")];
     let variables: BTreeMap<String, String> = variables.map(|(name, value)| (name.into(), value.into())).into();

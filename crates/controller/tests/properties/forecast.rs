@@ -60,23 +60,23 @@ impl Cloud {
     }
 }
 
-const NOBODY: &str = "a forecast touches no instance";
+const NO_INSTANCE: &str = "a forecast touches no instance";
 
 impl CloudReader for &Cloud {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn describe_instances_page(&self, _: Option<String>) -> Result<Page<InstanceDescription>, CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn list_commands_page(
@@ -85,7 +85,7 @@ impl CloudReader for &Cloud {
         _: Timestamp,
         _: Option<String>,
     ) -> Result<Page<SentCommand>, CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn fetch_forecast(&self) -> Result<String, CallError> {
@@ -112,31 +112,31 @@ impl CloudReader for &Cloud {
 
 impl CloudWriter for &Cloud {
     async fn set_desired_capacity(&self, _: u32) -> Result<(), CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn terminate(&self, _: &InstanceId, _: bool) -> Result<(), CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn protect_batch(&self, _: &[InstanceId]) -> Result<(), CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn record_heartbeat(&self, _: &InstanceId) -> Result<(), CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn complete_lifecycle_action(&self, _: &InstanceId, _: DrainResult) -> Result<(), CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn tag_batch(&self, _: &[InstanceId], _: &str, _: &str) -> Result<(), CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn send_command_batch(&self, _: Document, _: &[InstanceId]) -> Result<(), CallError> {
-        unreachable!("{NOBODY}")
+        unreachable!("{NO_INSTANCE}")
     }
 
     async fn put_forecast(&self, value: &str) -> Result<(), CallError> {

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::assert_fit;
 
-/// A Jibri is healthy or idle only if the text says so of that very name, nobody who is listed is left out, and
+/// A Jibri is healthy or idle only if the text says so of that very name, no listed Jibri is left out, and
 /// no number is made up. An error is fit to be logged.
 pub fn jicofo(stats: &[u8], debug: &[u8]) {
     let reading = match parse_reading(stats, debug) {
@@ -32,7 +32,7 @@ fn hold_counters(reading: &JicofoReading, stats: &Value) {
 fn hold_jibris(reading: &JicofoReading, debug: &Value) {
     let brewery = debug["jibri_detector"].as_object().expect("a reading comes from an object");
     let listed = brewery.iter().filter(|(nickname, entry)| entry.is_object() || nickname.starts_with("i-")).count();
-    assert_eq!(reading.jibris.len(), listed, "somebody was left out, or made up");
+    assert_eq!(reading.jibris.len(), listed, "a Jibri was left out, or made up");
     for jibri in &reading.jibris {
         let says = |field: &str, word: &str| {
             brewery[&jibri.nickname][field].as_str().is_some_and(|said| said.eq_ignore_ascii_case(word))

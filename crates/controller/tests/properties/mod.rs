@@ -24,7 +24,7 @@ use planner::Timestamp;
 /// Monday, 18 January 2027, 08:56:30 UTC.
 pub const NOW: Timestamp = Timestamp(1_800_262_590);
 
-/// The most Jibris that are wanted, whoever says so.
+/// The most Jibris that are wanted, wherever the number comes from.
 pub const LARGEST_TARGET: u32 = 10_000;
 
 /// A message may be logged: it is short, says something, and keeps to its line.

@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// Several calls of an invocation may be under way at once: the first to go on decides when it wakes, and each
-    /// is looked at again then, since whoever runs them polls only what has asked for it.
+    /// is looked at again then, since the runner polls only what has asked for it.
     async fn sleep_until_ms(&self, moment: Milliseconds) {
         poll_fn(|context| {
             let (now, wake_at) = (self.world.borrow().now(), self.wake_at.get());
@@ -121,7 +121,7 @@ impl Client {
                 .map_err(|error| CallError::answered(operation, error.code, &error.message)),
             Some(error) => {
                 if fate == Fate::AnswerLost {
-                    // It has its effect, and nobody hears of it.
+                    // It has its effect, and the caller does not hear of it.
                     drop(effect(&mut self.world.borrow_mut()));
                 }
                 self.sleep_until_ms(now + fate.patience_ms()).await;

@@ -36,13 +36,13 @@ pub struct Campaign {
 pub struct CampaignTally {
     /// Simulated days, one a seed.
     pub days: u64,
-    /// Recordings that somebody asked for.
+    /// Recordings that were asked for.
     pub requests: u64,
     /// Of these, refused for want of an available Jibri.
     pub refused: u64,
     /// Instances launched.
     pub launches: u64,
-    /// Instances terminated, by whomever.
+    /// Instances terminated, for any cause.
     pub terminations: u64,
     /// Drains begun.
     pub drains: u64,

@@ -51,7 +51,7 @@ pub(crate) fn go_on(runner: &mut Runner, span: Milliseconds) {
     }
 }
 
-/// The pool is what it is to be when nobody records: so many available, and nothing besides them.
+/// The pool is what it is to be when no Jibri records: so many available, and nothing besides them.
 pub(crate) fn assert_at_rest(runner: &Runner, spare: u32) {
     let snapshot = runner.world().snapshot();
     let pool = [snapshot.available, snapshot.desired, snapshot.machines];

@@ -1,4 +1,4 @@
-//! Who asks for a recording when: from a trace, or made up.
+//! The requests for recordings: from a trace, or made up.
 
 mod export;
 mod generator;
@@ -8,7 +8,7 @@ pub use export::{Reconstruction, read_export};
 pub use generator::{Office, generate};
 pub use trace::{TraceError, read_trace, write_trace};
 
-/// Somebody asks for a recording.
+/// A request for a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// When, in milliseconds since the Unix epoch.

@@ -41,7 +41,7 @@ pub(crate) fn hook(heartbeat_timeout_seconds: u32, default_continues: bool) -> O
     Some(HookConfig { name: HOOK.into(), heartbeat_timeout_seconds, default_continues })
 }
 
-/// Somebody asks for a recording, so long after the start, for so long.
+/// A request for a recording, so long after the start, for so long.
 pub(crate) fn request(after_start: Milliseconds, duration_ms: Milliseconds) -> Request {
     Request { at: START + after_start, duration_ms }
 }
@@ -50,7 +50,7 @@ pub(crate) fn begin(config: WorldConfig) -> World {
     World::new(config).expect("a world that is possible")
 }
 
-/// A world two minutes after its start: whoever was to be launched has registered.
+/// A world two minutes after its start: each instance that was to be launched has registered.
 pub(crate) fn settled(config: WorldConfig) -> World {
     let mut world = begin(config);
     wait(&mut world, 2 * MINUTE);
