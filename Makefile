@@ -84,7 +84,7 @@ mutants: ## Plant each bug of tests/planted/bugs.toml, and check that the simula
 bench: ## Measure a simulated month, a comparison, and one forecast
 	cargo bench --package simulator --package compare --package forecast
 
-cloud: ## Keep a local cloud running, for `make watch` and `make invoke`
+cloud: $(TOOLS)/instance/installed ## Keep a local cloud running, for `make watch` and `make invoke`
 	cargo build --package localcloud
 	target/debug/localcloud serve
 
