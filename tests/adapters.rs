@@ -7,7 +7,9 @@ use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
 use controller::{
     Settings,
     metrics::Metric,
-    ports::{CallErrorKind, CloudReader, CloudWriter, CommandStatus, Datum, Document, HookDescription},
+    ports::{
+        CallErrorKind, CloudReader, CloudWriter, CommandStatus, Datum, Document, HookDescription, InstanceDescription,
+    },
     tags,
 };
 use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
@@ -111,8 +113,11 @@ async fn commands_tags_and_protection_reach_a_fleet_larger_than_one_call_takes()
     assert!(setup.reader.list_commands(Document::Drain, before).await.expect("commands").is_empty());
 
     let described = setup.reader.describe_instances().await.expect("instances");
-    assert!(described.iter().all(|one| one.tags.len() == 2 && one.state == Ec2State::Exists));
-    assert!(described.iter().flat_map(|one| &one.tags).all(|(key, _)| key.starts_with("jibri-autoscaler:")));
+    let has = |one: &InstanceDescription, key: &str| one.tags.iter().any(|(found, _)| found == key);
+    for one in &described {
+        assert!(has(one, tags::STATE) && has(one, "jibri-autoscaler:group"), "{one:?}");
+        assert_eq!(one.state, Ec2State::Exists);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
