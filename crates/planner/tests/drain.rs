@@ -160,7 +160,7 @@ fn an_instance_that_leaves_the_warm_pool_ends_at_once_unless_it_has_ever_served(
         ..with(draining("i-1"), |record| (record.registered_at, record.recorded) = (registered_at, None))
     };
     let end = Action::CompleteDrain { instance: id(), result: DrainResult::Continue };
-    assert_eq!(actions(&plan(&leaving(None))), [end.clone()]);
+    assert_eq!(actions(&plan(&leaving(None))), std::slice::from_ref(&end));
 
     let served = leaving(Some(minutes_ago(60)));
     let mut wrong = Plan::default();
