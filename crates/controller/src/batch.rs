@@ -61,7 +61,10 @@ pub(crate) async fn follow_pages<T>(
     let (mut items, mut token) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let page = fetch(token).await?;
-        items.extend(page.items);
+        match items.is_empty() {
+            true => items = page.items,
+            false => items.extend(page.items),
+        }
         match page.next {
             Some(next) => token = Some(next),
             None => return Ok(items),

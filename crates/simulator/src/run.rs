@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -78,7 +79,9 @@ struct Invocation {
 /// A world with its functions at work.
 pub struct Runner {
     world: SharedWorld,
-    settings: Rc<Settings>,
+    settings: Settings,
+    /// The settings as each function alone has them.
+    settings_by_function: BTreeMap<Function, Rc<Settings>>,
     faults: InvocationFaults,
     rng: Rng,
     network: SharedNetwork,
@@ -103,7 +106,10 @@ impl Runner {
         let next_schedule = world.now();
         Ok(Runner {
             world: Rc::new(RefCell::new(world)),
-            settings: Rc::new(settings),
+            settings_by_function: Function::ALL
+                .map(|function| (function, Rc::new(settings.as_read_by(function))))
+                .into(),
+            settings,
             faults,
             rng: Rng::new(seed),
             network: Rc::default(),
@@ -257,7 +263,7 @@ impl Runner {
         let wake_at = client.wake_at();
         wake_at.set(now);
         // Lambda gives each function what it reads, and no more.
-        let settings = self.settings.as_read_by(function);
+        let settings = Rc::clone(&self.settings_by_function[&function]);
         let writer = (!settings.dry_run).then(|| client.clone());
         let ports = Ports { reader: client.clone(), writer, jicofo: client.clone(), clock: client };
         let times_out_at = now + Milliseconds::from(function.timeout_seconds()) * 1000;

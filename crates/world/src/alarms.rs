@@ -118,7 +118,7 @@ impl Metrics {
 
     pub(super) fn put(&mut self, data: &[MetricView]) {
         for datum in data {
-            if let Some(series) = self.series.get_mut(&datum.name) {
+            if let Some(series) = self.series.get_mut(datum.name.as_ref()) {
                 series.push_back((datum.at, datum.value));
                 while series.front().is_some_and(|(at, _)| *at < datum.at - self.keep_ms) {
                     series.pop_front();

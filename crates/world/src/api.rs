@@ -2,7 +2,7 @@
 //!
 //! Both faces of the world speak these: the ports of the ticks (virtual time) and the local cloud (HTTP).
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Milliseconds since the Unix epoch, UTC: the world's time.
 pub type Milliseconds = i64;
@@ -140,9 +140,9 @@ pub struct CommandView {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricView {
     /// `Namespace`.
-    pub namespace: String,
+    pub namespace: Cow<'static, str>,
     /// `MetricName`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// `Value`.
     pub value: f64,
     /// `Timestamp`.

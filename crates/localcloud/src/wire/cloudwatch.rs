@@ -109,7 +109,7 @@ fn read_datum(namespace: &str, datum: &Value, now: Milliseconds) -> Result<(Metr
             refused("SerializationException", "a Timestamp must be tag 1 with seconds since the epoch")
         })?,
     };
-    Ok((MetricView { namespace: namespace.to_owned(), name: name.to_owned(), value, at }, key))
+    Ok((MetricView { namespace: namespace.to_owned().into(), name: name.to_owned().into(), value, at }, key))
 }
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>

@@ -65,8 +65,8 @@ impl CloudWriter for Client {
         let data: Vec<MetricView> = metrics
             .iter()
             .map(|metric| MetricView {
-                namespace: world::NAMESPACE.to_owned(),
-                name: metric.metric.name().to_owned(),
+                namespace: world::NAMESPACE.into(),
+                name: metric.metric.name().into(),
                 value: metric.value,
                 at: metric.at.0 * 1000,
             })
