@@ -67,8 +67,8 @@ def fit_for_ministack(template):
     for name, resource in resources.items():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = str(BUILT / name)
-    # Else the functions would look for AWS itself.
-    template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = CLOUD.endpoint
+            # Else the function would look for AWS itself.
+            resource["Properties"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = CLOUD.endpoint
     text = json.dumps(template)
     for name in left_out:
         reference = STACK.reference(name)

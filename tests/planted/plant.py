@@ -20,7 +20,7 @@ BUGS = pathlib.Path(__file__).with_name("bugs.toml")
 COPY = ROOT / "target" / "planted" / "sources"
 BUILD = ROOT / "target" / "planted" / "build"
 # The crates that the simulator is built of. The root package is left out, and with it the AWS SDKs.
-CRATES = ["planner", "forecast", "controller", "world", "compare", "simulator"]
+CRATES = ["planner", "forecast", "controller", "world", "chart", "compare", "simulator"]
 
 
 def read_bugs():
