@@ -7,6 +7,7 @@ every bug was found.
 """
 
 import argparse
+import os
 import pathlib
 import re
 import shutil
@@ -55,7 +56,9 @@ def copy_sources():
 
 def build():
     command = ["cargo", "build", "--quiet", "--package", "simulator", "--bins", "--target-dir", str(BUILD)]
-    return subprocess.run(command, cwd=COPY, capture_output=True, text=True, check=False)
+    # Incremental objects of a build that was interrupted do not link.
+    environment = {**os.environ, "CARGO_INCREMENTAL": "0"}
+    return subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True, check=False)
 
 
 def hunt(seeds):
