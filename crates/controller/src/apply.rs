@@ -159,6 +159,8 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
             let (key, value, instance) = match action {
                 Action::TagRegistered { instance, at } => (tags::REGISTERED_AT, tags::format_moment(*at), instance),
                 Action::TagState { instance, recorded } => (tags::STATE, tags::format_recorded(*recorded), instance),
+                Action::TagProof { instance, proof } => (tags::PROOF, tags::format_proof(*proof), instance),
+                Action::TagDoubted { instance, at } => (tags::DOUBTED_AT, tags::format_moment(*at), instance),
                 Action::TagDraining { instance, since } => {
                     (tags::DRAINING_SINCE, tags::format_moment(*since), instance)
                 }

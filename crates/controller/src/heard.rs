@@ -14,6 +14,7 @@ struct Told {
     healthy: bool,
     busy: bool,
     last_selected_at: Option<Timestamp>,
+    last_failed_at: Option<Timestamp>,
 }
 
 /// What the Jicofos said together.
@@ -44,40 +45,43 @@ impl Heard {
         self.stats.participants += reading.stats.participants;
         self.stats.jibri_sessions += reading.stats.jibri_sessions;
         self.stats.jibri_failures_total += reading.stats.jibri_failures_total;
-        for JicofoJibri { nickname, healthy, busy, last_selected_at } in reading.jibris {
-            let unheard = Told { healthy: true, busy: false, last_selected_at: None };
+        for JicofoJibri { nickname, healthy, busy, last_selected_at, last_failed_at } in reading.jibris {
+            let unheard = Told { healthy: true, busy: false, last_selected_at: None, last_failed_at: None };
             let told = self.jibris.entry(nickname).or_insert(unheard);
             told.busy |= busy;
             told.healthy &= healthy;
             told.last_selected_at = told.last_selected_at.max(last_selected_at);
+            told.last_failed_at = told.last_failed_at.max(last_failed_at);
         }
     }
 
-    /// What a Jibri of this name does, and when it was last selected.
-    pub(crate) fn status_of(&self, id: &InstanceId) -> (JibriStatus, Option<Timestamp>) {
+    /// What a Jibri of this name does, and when it was last selected, and last failed.
+    pub(crate) fn status_of(&self, id: &InstanceId) -> (JibriStatus, Option<Timestamp>, Option<Timestamp>) {
         match self.jibris.get(id.as_str()) {
-            None if self.failures.is_empty() => (JibriStatus::Missing, None),
-            None => (JibriStatus::Unknown, None),
+            None if self.failures.is_empty() => (JibriStatus::Missing, None, None),
+            None => (JibriStatus::Unknown, None, None),
             Some(jibri) => {
                 let status = match (jibri.busy, jibri.healthy) {
                     (true, _) => JibriStatus::Busy,
                     (false, false) => JibriStatus::Unhealthy,
                     (false, true) => JibriStatus::Idle,
                 };
-                (status, jibri.last_selected_at)
+                (status, jibri.last_selected_at, jibri.last_failed_at)
             }
         }
+    }
+
+    /// How many more Jibris are busy than there are recordings and streams, whosever they are.
+    pub(crate) fn unaccounted_busy(&self) -> u32 {
+        let busy = self.jibris.values().filter(|jibri| jibri.busy).count();
+        let busy = u64::try_from(busy).unwrap_or(u64::MAX);
+        u32::try_from(busy.saturating_sub(self.stats.jibri_sessions)).unwrap_or(u32::MAX)
     }
 
     /// The Jibris that are none of these instances. A name may be anything at all, and is made fit for a log line.
     pub(crate) fn strangers(&self, instances: &[Instance]) -> Vec<String> {
         let ours: BTreeSet<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
         self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).map(shorten).collect()
-    }
-
-    /// When Jibris were last selected, of this group or another.
-    pub(crate) fn selections(&self) -> Vec<Timestamp> {
-        self.jibris.values().filter_map(|jibri| jibri.last_selected_at).collect()
     }
 
     /// What kept a Jicofo from answering; `None` where all have answered.
@@ -93,7 +97,7 @@ mod tests {
     #[test]
     fn the_name_of_a_stranger_is_short_and_keeps_to_its_line() {
         let nickname = format!("jibri\n\u{202e}{}", "x".repeat(100_000));
-        let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None };
+        let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None, last_failed_at: None };
         let heard = Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri], ..JicofoReading::default() })]);
         let strangers = heard.strangers(&[]);
         assert!(

@@ -1,6 +1,6 @@
 //! The values of the pool's metrics. What is unknown is left out: it is not zero.
 
-use planner::{Action, Counts, Observation, Plan, Signal, Timestamp};
+use planner::{Action, Counts, JibriStatus, Observation, Plan, Signal, Timestamp};
 
 use crate::{metrics::Metric, observe::Observed, ports::Datum};
 
@@ -36,6 +36,10 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
     let strangers = u64::try_from(observation.strangers.len()).unwrap_or(u64::MAX);
     metrics.extend([
         datum(Metric::AvailableJibris, counts.available, now),
+        datum(Metric::FailingJibris, counts.failing, now),
+        datum(Metric::FailedRecordings, counts.failures, now),
+        datum(Metric::RecordingsInDoubt, u32::from(counts.in_doubt), now),
+        datum(Metric::StuckBusySeconds, counts.stuck_busy_seconds, now),
         datum(Metric::BusyJibris, counts.busy, now),
         datum(Metric::PendingJibris, counts.pending, now),
         datum(Metric::OverdueJibris, counts.overdue, now),
@@ -46,22 +50,32 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         datum(Metric::Participants, observed.stats.participants, now),
         datum(Metric::JibriSessions, observed.stats.jibri_sessions, now),
         datum(Metric::JibriFailuresTotal, observed.stats.jibri_failures_total, now),
-        recording_starts(observed, slot_seconds),
     ]);
+    metrics.extend(of_slot(observed, slot_seconds));
     metrics.extend(launch_times(observation, plan));
     metrics
 }
 
-/// How many recordings began in the last whole slot but one. Slots lie on the clock, so that a start belongs to one of
-/// them however the samples jitter; the slot between is for clocks that disagree. A slot that two samples publish is to
-/// be read by its maximum; one that none publishes is missing.
-fn recording_starts(observed: &Observed, slot_seconds: u64) -> Datum {
+/// What happened in the last whole slot but one: how many recordings began, and how many starts were refused. Slots lie on the
+/// clock, so that an event belongs to one of them however the samples jitter; the slot between is for clocks that disagree. A
+/// slot that two samples publish is to be read by its maximum; one that none publishes is missing.
+fn of_slot(observed: &Observed, slot_seconds: u64) -> [Datum; 2] {
     let now = observed.observation.now;
     let into_slot = u64::try_from(now.0).unwrap_or(0) % slot_seconds;
     let end = now.minus_seconds(into_slot + slot_seconds);
-    let begin = end.minus_seconds(slot_seconds);
-    let starts = observed.selections.iter().filter(|selected| (begin..end).contains(selected)).count();
-    datum(Metric::RecordingStarts, u64::try_from(starts).unwrap_or(u64::MAX), begin)
+    let slot = end.minus_seconds(slot_seconds)..end;
+    let (mut starts, mut failed) = (0u32, 0u32);
+    for instance in &observed.observation.instances {
+        let Some(selected_at) = instance.last_selected_at.filter(|selected_at| slot.contains(selected_at)) else {
+            continue;
+        };
+        // Jicofo tries another Jibri then, whose selection is the one that counts: a Jibri that fails makes no demand.
+        let refused = instance.last_failed_at.is_some_and(|failed_at| failed_at >= selected_at);
+        failed += u32::from(refused);
+        let ended_at_once = instance.jibri == JibriStatus::Idle;
+        starts += u32::from(!refused && !ended_at_once && !instance.is_failing());
+    }
+    [datum(Metric::RecordingStarts, starts, slot.start), datum(Metric::FailedStarts, failed, slot.start)]
 }
 
 /// How long each newly registered Jibri took from its launch.

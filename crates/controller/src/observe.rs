@@ -21,8 +21,6 @@ pub(crate) struct Observed {
     pub(crate) observation: Observation,
     /// The counters of all Jicofos that answered, added up.
     pub(crate) stats: JicofoStats,
-    /// When Jibris were last selected, of this group or another.
-    pub(crate) selections: Vec<Timestamp>,
     /// What an operator should look at.
     pub(crate) oddities: Vec<String>,
     /// The questions that got no answer, Jicofo's apart: these are in the signal.
@@ -57,8 +55,9 @@ pub(crate) fn observe(readings: Readings) -> Observed {
     });
     let mut instances = Vec::with_capacity(group.members.len());
     for member in group.members.into_iter().chain(leaving) {
-        let unasked = (JibriStatus::NotAsked, None);
-        let (jibri, last_selected_at) = heard.as_ref().map_or(unasked, |heard| heard.status_of(&member.id));
+        let unasked = (JibriStatus::NotAsked, None, None);
+        let (jibri, last_selected_at, last_failed_at) =
+            heard.as_ref().map_or(unasked, |heard| heard.status_of(&member.id));
         instances.push(Instance {
             zone: member.zone,
             lifecycle: member.lifecycle,
@@ -67,6 +66,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
             ec2: ec2.take(&member.id).map(|description| read_record(&description, now, &mut oddities)),
             jibri,
             last_selected_at,
+            last_failed_at,
             check: checks.take(&member.id),
             drain: drains.take(&member.id),
             id: member.id,
@@ -80,10 +80,17 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         },
     };
     let heard = heard.unwrap_or_default();
-    let strangers = heard.strangers(&instances);
-    let observation =
-        Observation { now, group: group.sizes, hook, instances, signal, strangers, target: readings.target };
-    Observed { observation, selections: heard.selections(), stats: heard.stats, oddities, failures }
+    let observation = Observation {
+        now,
+        group: group.sizes,
+        hook,
+        signal,
+        unaccounted_busy: heard.unaccounted_busy(),
+        strangers: heard.strangers(&instances),
+        target: readings.target,
+        instances,
+    };
+    Observed { observation, stats: heard.stats, oddities, failures }
 }
 
 /// One answer about many instances, by instance.
@@ -127,6 +134,8 @@ fn read_record(description: &InstanceDescription, now: Timestamp, oddities: &mut
         registered_at: tags.registered_at,
         recorded: tags.recorded,
         draining_since: tags.draining_since,
+        proof: tags.proof,
+        doubted_at: tags.doubted_at,
     }
 }
 
@@ -275,7 +284,7 @@ mod tests {
             };
             observe(readings).observation.signal
         };
-        let gone = r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0}"#;
+        let gone = r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0,"recording":false,"finalizing":false,"oldest_recording_seconds":null,"good_recording_seconds":null}"#;
         assert_eq!(signal(Some(Ok(vec![said(gone)]))), Signal::Fresh);
         for checks in [None, refused(), Some(Ok(vec![])), Some(Ok(vec![said("")]))] {
             assert!(matches!(signal(checks), Signal::Lost { for_seconds: 0, .. }));

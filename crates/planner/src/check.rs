@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::{
     Action, CommandOutcome, DrainHook, DrainResult, HealthStatus, Instance, InstanceId, Invariant, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, Violation, count_pool,
+    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, Stage, Violation, count_pool, proof::with_proofs,
 };
 
 /// Holds a plan against the invariants; an error lists all that it would break.
 pub fn check_plan(policy: &Policy, observation: &Observation, plan: &Plan) -> Result<(), Vec<Violation>> {
-    let mut check = Check { policy, observation, violations: Vec::new() };
+    let noted = with_proofs(observation, plan);
+    let mut check = Check { policy, observation: &noted, violations: Vec::new() };
     check.instances(plan);
     check.sizes(plan);
     check.terminations(plan);
@@ -96,10 +97,11 @@ impl Check<'_> {
             self.require(self.may_go(&instance), Invariant::Evidence, || {
                 format!("{}, which is {:?} by Jicofo, and says {:?}", step.action, instance.jibri, instance.check)
             });
-            let repair = instance.jibri != JibriStatus::Idle;
+            let repair = instance.jibri != JibriStatus::Idle || instance.is_failing();
             repairs += u32::from(repair);
             replaced += u32::from(repair && !decrement);
         }
+        self.trials(plan);
         self.require(replaced >= counts.shortfall.min(repairs), Invariant::Sizes, || {
             format!("{replaced} of {repairs} repairs are to be replaced, and {} are missing", counts.shortfall)
         });
@@ -118,6 +120,22 @@ impl Check<'_> {
         self.require(decrements == 0 || desired >= counts.active.saturating_sub(all), Invariant::Sizes, || {
             format!("{decrements} decrements from {} fall under what goes on running", group.desired_capacity)
         });
+    }
+
+    /// Jibris that fail their recordings are not replaced in circles: one at a time, and every other instance is marked.
+    fn trials(&mut self, plan: &Plan) {
+        let ended = plan.actions_of(Stage::Terminations).filter_map(|action| self.find(action.instance()?));
+        let trials: Vec<Instance> =
+            ended.filter(|one| one.jibri == JibriStatus::Idle && one.is_failing()).cloned().collect();
+        let Some(first) = trials.first() else { return };
+        self.require(trials.len() == 1, Invariant::Trial, || format!("{} are replaced at once", trials.len()));
+        let marked = |id: &InstanceId| {
+            plan.steps.iter().any(|step| matches!(&step.action, Action::TagDoubted { instance, .. } if instance == id))
+        };
+        let others = self.observation.instances.iter().filter(|other| other.is_active() && other.ec2.read().is_some());
+        let others: Vec<&Instance> = others.filter(|other| other.id != first.id).collect();
+        let all_marked = !others.is_empty() && others.iter().all(|other| marked(&other.id));
+        self.require(all_marked, Invariant::Trial, || format!("{} is replaced, and others are not marked", first.id));
     }
 
     /// Whether a drain that begins now lasts until it is completed, also without heartbeats.
@@ -141,6 +159,7 @@ impl Check<'_> {
             |limit: u64| instance.recorded().is_some_and(|recorded| now.seconds_since(recorded.since) >= limit);
         match instance.jibri {
             JibriStatus::Unknown | JibriStatus::NotAsked => false,
+            JibriStatus::Idle if instance.is_failing() => matches!(says, Some(JibriProcess::Idle(_))),
             JibriStatus::Idle => {
                 says == Some(JibriProcess::Idle(HealthStatus::Healthy)) && recorded_for(self.policy.idle_seconds)
             }
@@ -198,6 +217,8 @@ impl Check<'_> {
                         report.process == JibriProcess::Gone
                             && report.recordings_pending == 0
                             && report.recordings_failed == 0
+                            && !report.recording
+                            && !report.finalizing
                     }
                     CommandOutcome::InFlight | CommandOutcome::Failed(_) => false,
                 });

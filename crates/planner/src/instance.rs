@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Command, Reading, Timestamp};
+use crate::{Command, Proof, Reading, Timestamp};
 
 /// An EC2 instance id, which is also the Jibri's nickname in Jicofo's brewery.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,8 @@ pub struct Instance {
     pub jibri: JibriStatus,
     /// When Jicofo last gave it a recording; `None` for never.
     pub last_selected_at: Option<Timestamp>,
+    /// When it last refused to start one, as far as Jicofo remembers; `None` for never.
+    pub last_failed_at: Option<Timestamp>,
     /// The newest check command; unlisted when none was sent lately.
     pub check: Reading<Command>,
     /// The newest drain command; unlisted when none was sent lately.
@@ -64,6 +66,10 @@ pub struct Ec2Record {
     pub recorded: Option<Recorded>,
     /// When its drain began, from its tag.
     pub draining_since: Option<Timestamp>,
+    /// How its last recordings went, from its tag.
+    pub proof: Option<Proof>,
+    /// When another instance was replaced for its failures, and this one was not known to do better, from its tag.
+    pub doubted_at: Option<Timestamp>,
 }
 
 impl Instance {
@@ -80,7 +86,7 @@ impl Instance {
 
     /// Whether a recording that begins now could run on it, and it will stay.
     pub fn is_available(&self) -> bool {
-        self.is_active() && self.jibri == JibriStatus::Idle
+        self.is_active() && self.jibri == JibriStatus::Idle && !self.is_failing()
     }
 
     /// When EC2 launched it, if that was read.

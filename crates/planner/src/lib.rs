@@ -10,6 +10,7 @@
 //! - [`check_plan`]: holds any plan against each [`Invariant`]
 
 mod action;
+mod busy;
 mod check;
 mod command;
 mod drain;
@@ -22,6 +23,7 @@ mod plan;
 mod policy;
 mod pool;
 mod problem;
+mod proof;
 mod reading;
 mod scale_in;
 mod scale_out;
@@ -42,6 +44,7 @@ pub use plan::Plan;
 pub use policy::Policy;
 pub use pool::{Counts, count_pool};
 pub use problem::Problem;
+pub use proof::{FAILURES_IN_A_ROW, Proof, Service, judge_service};
 pub use reading::Reading;
 pub use scale_in::{all_have_exited, plan_scale_in};
 pub use scale_out::plan_scale_out;

@@ -16,6 +16,9 @@ pub struct Observation {
     pub instances: Vec<Instance>,
     /// Whether what Jicofo says can be acted on.
     pub signal: Signal,
+    /// How many more of the Jibris that Jicofo lists are busy than it counts recordings and streams: these finalize, are stuck,
+    /// or are EXPIRED.
+    pub unaccounted_busy: u32,
     /// Jibris that Jicofo lists and the group does not hold, by nickname.
     pub strangers: Vec<String>,
     /// How many available Jibris are wanted; `None` where the tick has no use for it, and did not ask.

@@ -1,6 +1,6 @@
 //! The pool in numbers: what is available, on its way, missing, or too much.
 
-use crate::{Instance, JibriStatus, LifecycleState, Observation, Policy, Signal};
+use crate::{Instance, JibriStatus, LifecycleState, Observation, Policy, Signal, busy::unaccounted, judge_service};
 
 /// The pool in numbers, each in instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,14 @@ pub struct Counts {
     pub draining: u32,
     /// Kept after an abandoned drain.
     pub retained: u32,
+    /// Active, and their Jibris fail their recordings.
+    pub failing: u32,
+    /// The recordings that have failed in a row, each instance's since its last success.
+    pub failures: u32,
+    /// Recordings fail, and none has gone well since.
+    pub in_doubt: bool,
+    /// The longest that a Jibri has been busy for which Jicofo counts no session, in seconds.
+    pub stuck_busy_seconds: u64,
     /// How many more are wanted than are available or pending.
     pub shortfall: u32,
     /// How many more are available than are to be held.
@@ -51,12 +59,24 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     let group = &observation.group;
     counts.unlaunched = group.desired_capacity.min(group.max_size).saturating_sub(counts.active);
     counts.pending += counts.unlaunched;
+    let service = judge_service(observation);
+    counts.failing = u32::try_from(service.failing.len()).unwrap_or(u32::MAX);
+    (counts.failures, counts.in_doubt) = (service.failures, service.in_doubt);
+    counts.stuck_busy_seconds = unaccounted(observation).first().map_or(0, |(_, busy_seconds)| *busy_seconds);
+    // Where another launch would fare no better, none is made for a Jibri that fails.
+    let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
     // Without a target nothing is missing, and nothing is too much.
     if let Some(target) = &observation.target {
-        counts.shortfall = target.spare.saturating_sub(counts.available + counts.pending);
+        counts.shortfall = target.spare.saturating_sub(counts.available + counts.pending + kept);
         counts.surplus = counts.available.saturating_sub(target.hold.max(target.spare));
     }
     counts
+}
+
+fn count_failing_idle(observation: &Observation) -> u32 {
+    let failing =
+        |instance: &&Instance| instance.is_active() && instance.jibri == JibriStatus::Idle && instance.is_failing();
+    u32::try_from(observation.instances.iter().filter(failing).count()).unwrap_or(u32::MAX)
 }
 
 /// How far the launch of an active instance has come.

@@ -55,6 +55,23 @@ pub enum Problem {
         /// Their nicknames.
         nicknames: Vec<String>,
     },
+    /// Recordings fail on more than one Jibri, or on all that were tried, and none has gone well since.
+    RecordingsFail {
+        /// How many have failed in a row, on all instances together.
+        failures: u32,
+    },
+    /// A Jibri says that it could record, and fails its recordings.
+    JibriFails {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Jicofo counts no session for a busy Jibri, and neither a recording nor an upload runs on it.
+    BusyWithNothing {
+        /// The instance.
+        instance: InstanceId,
+        /// For how long, in seconds.
+        busy_seconds: u64,
+    },
     /// An instance has been busy beyond belief, and says itself that it still is, or says nothing that can be understood.
     BusyTooLong {
         /// The instance.
@@ -134,6 +151,20 @@ impl fmt::Display for Problem {
                 formatter,
                 "Jicofo lists {}: a Jibri of the group needs JIBRI_INSTANCE_ID set to its EC2 instance id",
                 Names(nicknames)
+            ),
+            Problem::RecordingsFail { failures } => write!(
+                formatter,
+                "{} failed in a row, and none has gone well since: look at the recorder's password, XMPP_HIDDEN_DOMAIN, \
+                 PUBLIC_URL, the certificate, and UDP from the instances to the video bridge",
+                Number(*failures, "recording")
+            ),
+            Problem::JibriFails { instance } => {
+                write!(formatter, "{instance} says that it is idle and healthy, and fails its recordings")
+            }
+            Problem::BusyWithNothing { instance, busy_seconds } => write!(
+                formatter,
+                "{instance} has been busy for {}, Jicofo counts no session for it, and it neither records nor uploads",
+                Spoken(*busy_seconds)
             ),
             Problem::BusyTooLong { instance, busy_seconds } => write!(
                 formatter,

@@ -51,6 +51,16 @@ pub enum Wait {
         /// Why the last one failed.
         why: String,
     },
+    /// A Jibri fails its recordings, and it is not known yet whether another would fare better.
+    Trial {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// A Jibri fails its recordings, and is replaced when another is available.
+    AnotherJibri {
+        /// The instance.
+        instance: InstanceId,
+    },
     /// The group's minimum keeps what scale-in would end.
     Minimum {
         /// `MinSize`.
@@ -94,6 +104,12 @@ impl fmt::Display for Wait {
             Wait::Check { instance } => write!(formatter, "the check of {instance}"),
             Wait::CheckThatSucceeds { instance, why } => {
                 write!(formatter, "a check of {instance} that succeeds; the last one failed: {why}")
+            }
+            Wait::Trial { instance } => {
+                write!(formatter, "a recording that goes well on another instance, before {instance} is replaced")
+            }
+            Wait::AnotherJibri { instance } => {
+                write!(formatter, "another available Jibri, before {instance} is replaced for its failures")
             }
             Wait::Minimum { min_size, surplus } => write!(
                 formatter,

@@ -13,7 +13,7 @@ fn plan(instance: &Instance) -> Plan {
 }
 
 fn reported(process: JibriProcess, pending: u32, failed: u32) -> Reading<Command> {
-    let report = InstanceReport { process, recordings_pending: pending, recordings_failed: failed };
+    let report = InstanceReport { recordings_pending: pending, recordings_failed: failed, ..report(process) };
     Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
 }
 

@@ -40,7 +40,8 @@ fn no_instance_goes_before_the_idle_threshold() {
 #[test]
 fn a_recording_between_two_readings_breaks_the_idle_time() {
     let used = Instance { last_selected_at: Some(minutes_ago(4)), ..confirmed("i-3", 30) };
-    assert!(plan(&pool(vec![idle("i-1", 1), idle("i-2", 1), used])).steps.is_empty());
+    let plan = plan(&pool(vec![idle("i-1", 1), idle("i-2", 1), used]));
+    assert_eq!(terminated(&plan), Vec::<&str>::new(), "{plan}");
 }
 
 #[test]

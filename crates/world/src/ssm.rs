@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{AwsError, CommandView, Due, Happening, Milliseconds, ScriptRun, Scripts, World, error};
+use super::{AwsError, CommandView, Due, Happening, Milliseconds, ScriptRun, Scripts, World, error, machine::Activity};
 
 /// How many characters of its output an invocation keeps.
 const MOST_OUTPUT: usize = 2_500;
@@ -253,9 +253,15 @@ impl World {
             Some(health) => ("running", Some(health.busy_status), Some(health.health_status)),
         };
         let pending = self.recordings_on_disk(instance).len();
+        let machine = self.machines.get(instance);
+        let activity = machine.map(|machine| machine.jibri.activity);
+        let recording = matches!(activity, Some(Activity::Recording(_)));
+        let finalizing = matches!(activity, Some(Activity::Finalizing(_)));
+        let good = machine.and_then(|machine| machine.jibri.busy_until);
+        let good = good.map_or("null".to_owned(), |at| ((self.now - at) / 1000).to_string());
         let quote = |word: Option<&str>| word.map_or("null".to_owned(), |word| format!("\"{word}\""));
         format!(
-            "{{\"process\": \"{process}\", \"busy_status\": {}, \"health_status\": {}, \"recordings_pending\": {pending}, \"recordings_failed\": {failed}}}\n",
+            "{{\"process\": \"{process}\", \"busy_status\": {}, \"health_status\": {}, \"recordings_pending\": {pending}, \"recordings_failed\": {failed}, \"recording\": {recording}, \"finalizing\": {finalizing}, \"oldest_recording_seconds\": null, \"good_recording_seconds\": {good}}}\n",
             quote(busy_status),
             quote(health_status)
         )

@@ -47,6 +47,45 @@ pub const ALARMS: &[Alarm] = &[
         ..COMMON
     },
     Alarm {
+        id: "RecordingsFailAlarm",
+        meaning: "Recordings fail, and none has gone well since: most likely a setting that all Jibris share",
+        remedy: "Look at the recorder's password and name, `XMPP_HIDDEN_DOMAIN`, `PUBLIC_URL`, the certificate of the web site, \
+                 and UDP from the Jibris to the video bridge: follow [Recordings fail](deploying.md#recordings-fail). No Jibri \
+                 is replaced for it meanwhile. It ends with the first recording that goes well.",
+        watches: Watched::Metric(Metric::RecordingsInDoubt, Maximum),
+        evaluation_periods: 3,
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "FailingJibriAlarm",
+        meaning: "A Jibri says that it is idle and healthy, and fails its recordings",
+        remedy: "Nothing, if it ends within half an hour: the Jibri does not count any more, and is replaced through its drain. \
+                 If it stays, `RecordingsFailAlarm` rings too, or the log of `scale_in` says what the replacement waits for.",
+        watches: Watched::Metric(Metric::FailingJibris, Maximum),
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "StuckBusyAlarm",
+        meaning: "A Jibri has been busy for longer than BusySuspicionHours, and Jicofo counts no session for it",
+        remedy: "The log of `scale_in` names the instance, and says whether an ffmpeg or an upload runs on it. Nothing is cut \
+                 for it: look at it by Session Manager, save its recording, and terminate it through the group.",
+        watches: Watched::Expression {
+            id: "hours",
+            label: "Hours of the Jibri that is busy without a session",
+            expression: Expression::Quotient(
+                &of("stuck", Source::Pool(Metric::StuckBusySeconds), Minimum),
+                &Expression::Number(3600.0),
+            ),
+        },
+        period_seconds: 300,
+        evaluation_periods: 3,
+        threshold: Threshold::Parameter("BusySuspicionHours"),
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
         id: "SignalLostAlarm",
         meaning: "Jicofo cannot be read or believed, or availability does not run; scale-in stands still",
         remedy: "Ask Jicofo's `/stats` by `curl` from the subnets of the functions. The log of `availability` says why Jicofo \

@@ -116,7 +116,11 @@ macro_rules! declare_metrics {
 
 declare_metrics! {
     Availability {
-        AvailableJibris, Count, "healthy, idle, and staying: recordings that could begin now";
+        AvailableJibris, Count, "healthy, idle, staying, and not failing: recordings that could begin now";
+        FailingJibris, Count, "failed their last two recordings or more, though they say that they are idle and healthy; none of them is in `AvailableJibris`";
+        FailedRecordings, Count, "recordings that failed in a row, each Jibri's since its last success, added up: a start that was refused, or an end within seconds that left nothing to play";
+        RecordingsInDoubt, Count, "1 while recordings fail on more than one Jibri, or on all that were tried, and none has gone well since; else 0";
+        StuckBusySeconds, Seconds, "the longest that a Jibri has been busy while Jicofo counts fewer sessions than busy Jibris; 0 while it counts as many";
         BusyJibris, Count, "recording, streaming or finalizing, those on their way out included";
         PendingJibris, Count, "launched within the boot grace and not registered yet, or wanted and not launched yet";
         UnlaunchedJibris, Count, "wanted by the group and not launched yet; part of `PendingJibris`, and does not expire";
@@ -134,8 +138,9 @@ declare_metrics! {
         Conferences, Count, "of all Jicofos";
         Participants, Count, "of all Jicofos";
         JibriSessions, Count, "recordings and live streams of all Jicofos";
-        JibriFailuresTotal, Count, "recordings and streams that could not start since Jicofo started, refusals included";
-        RecordingStarts, Count, "recordings that began in one slot of the sampling interval; its time is the slot's, and its maximum is the count where two invocations overlapped";
+        JibriFailuresTotal, Count, "Jicofo's own counter since it started: refused requests, and each start that failed on the way";
+        FailedStarts, Count, "starts that Jibris of this pool refused in one slot of the sampling interval; its time is the slot's";
+        RecordingStarts, Count, "recordings that began on Jibris of this pool in one slot of the sampling interval; its time is the slot's, and its maximum is the count where two invocations overlapped";
         LaunchSeconds, Seconds, "from launch to registration, when an instance is first seen to have registered";
     }
     FinalizeScript {
@@ -150,6 +155,7 @@ declare_metrics! {
         FailedUploads, Count, "recordings on draining instances whose upload was tried and failed";
     }
     Forecast {
+        RefusedRequests, Count, "requests of one minute that were refused since no Jibri was available, each counted once; its time is the minute's, and it may be published again: read its maximum";
         ForecastSpareTarget, Count, "the spare target of this minute, in shadow mode too; `SpareTarget` is the one that is acted on";
         ForecastHoldTarget, Count, "the hold target of this minute, in shadow mode too; `HoldTarget` is the one that is acted on";
         ForecastStarts, Count, "recordings expected to begin in the next five minutes; what then began is `RecordingStarts`";

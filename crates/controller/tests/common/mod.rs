@@ -204,9 +204,15 @@ pub(crate) fn idle_for_an_hour() -> Cloud {
     let hour_ago = tags::format_moment(NOW.minus_seconds(3600));
     let tagged = [(tags::STATE, format!("idle {hour_ago}")), (tags::REGISTERED_AT, hour_ago)];
     let mut cloud = Cloud::new(LifecycleState::InService, &tagged);
-    let jibri = JicofoJibri { nickname: "i-1".into(), healthy: true, busy: false, last_selected_at: None };
+    let jibri = JicofoJibri {
+        nickname: "i-1".into(),
+        healthy: true,
+        busy: false,
+        last_selected_at: None,
+        last_failed_at: None,
+    };
     cloud.jicofo = Some(JicofoReading { stats: JicofoStats::default(), jibris: vec![jibri] });
-    let report = r#"{"process":"running","busy_status":"IDLE","health_status":"HEALTHY","recordings_pending":0,"recordings_failed":0}"#;
+    let report = r#"{"process":"running","busy_status":"IDLE","health_status":"HEALTHY","recordings_pending":0,"recordings_failed":0,"recording":false,"finalizing":false,"oldest_recording_seconds":null,"good_recording_seconds":null}"#;
     let status = CommandStatus::Success(report.into());
     cloud.commands = Some(vec![SentCommand { instance: id(), sent_at: NOW.minus_seconds(60), status }]);
     cloud

@@ -160,6 +160,7 @@ impl JicofoReader for &Cloud {
             healthy: true,
             busy: true,
             last_selected_at: Some(NOW.minus_seconds(number)),
+            last_failed_at: None,
         };
         let jibris = (0..self.recordings as u64).map(jibri).collect();
         vec![Ok(JicofoReading { jibris, ..JicofoReading::default() })]

@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    Action, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Stage,
-    Wait, spoken::Spoken,
+    Action, HealthStatus, Instance, InstanceId, JibriProcess, LifecycleState, Plan, RecordedState, Stage, Wait,
+    spoken::Spoken,
 };
 
 use super::{
@@ -90,7 +90,7 @@ fn order_candidates<'a>(view: &View<'a>, ended: &BTreeSet<InstanceId>, ahead_sec
     let mut candidates: Vec<&Instance> = observation
         .instances
         .iter()
-        .filter(|instance| instance.lifecycle == LifecycleState::InService && instance.jibri == JibriStatus::Idle)
+        .filter(|instance| instance.lifecycle == LifecycleState::InService && instance.is_available())
         .filter(|instance| !ended.contains(&instance.id))
         .filter(|instance| match idle_since(instance) {
             Some(since) => observation.now.seconds_since(since) >= idle_seconds,

@@ -180,6 +180,7 @@ fn reading(view: JicofoView) -> JicofoReading {
                 healthy: entry.healthy,
                 busy: entry.busy,
                 last_selected_at: entry.last_selected_at.map(seconds),
+                last_failed_at: entry.last_failed_at.map(seconds),
             })
             .collect(),
     }
