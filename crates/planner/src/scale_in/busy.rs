@@ -22,7 +22,8 @@ pub(super) fn suspect_busy(view: &View<'_>, instance: &Instance, plan: &mut Plan
     let busy_seconds = now.seconds_since(state_since(instance, RecordedState::Busy)?);
     let too_long = busy_seconds > view.policy.busy_suspicion_seconds;
     let suspected = unaccounted(view.observation).iter().any(|(suspect, _)| suspect.id == instance.id);
-    if !too_long && !(suspected && busy_seconds >= UNACCOUNTED_SECONDS) {
+    let at_once = suspected && busy_seconds >= UNACCOUNTED_SECONDS;
+    if !(too_long || at_once) {
         return None;
     }
     let id = instance.id.clone();
