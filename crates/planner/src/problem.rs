@@ -65,6 +65,15 @@ pub enum Problem {
         /// The instance.
         instance: InstanceId,
     },
+    /// Recordings on an instance in service have waited for their upload for long.
+    RecordingsWait {
+        /// The instance.
+        instance: InstanceId,
+        /// How many.
+        recordings: u32,
+        /// For how long the oldest has waited, in seconds.
+        oldest_seconds: u64,
+    },
     /// Jicofo counts no session for a busy Jibri, and neither a recording nor an upload runs on it.
     BusyWithNothing {
         /// The instance.
@@ -161,6 +170,15 @@ impl fmt::Display for Problem {
             Problem::JibriFails { instance } => {
                 write!(formatter, "{instance} says that it is idle and healthy, and fails its recordings")
             }
+            Problem::RecordingsWait { instance, recordings, oldest_seconds } => write!(
+                formatter,
+                "{} on {instance} for upload, the oldest for {}: its uploads fail",
+                match recordings {
+                    1 => "1 recording waits".to_owned(),
+                    more => format!("{more} recordings wait"),
+                },
+                Spoken(*oldest_seconds)
+            ),
             Problem::BusyWithNothing { instance, busy_seconds } => write!(
                 formatter,
                 "{instance} has been busy for {}, Jicofo counts no session for it, and it neither records nor uploads",

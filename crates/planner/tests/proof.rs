@@ -227,3 +227,18 @@ fn an_idle_answer_from_before_the_recording_does_not_end_it() {
     let observation = pool(vec![asked, idle("i-3", 1), idle("i-4", 1)]);
     assert_eq!(actions(&plan_scale_in(&policy, &observation)), [Action::Check { instance: InstanceId::new("i-1") }]);
 }
+
+#[test]
+fn recordings_that_wait_on_an_instance_in_service_are_told_of() {
+    let waits = |oldest_recording_seconds| {
+        let idle = report(JibriProcess::Idle(HealthStatus::Healthy));
+        let report = InstanceReport { recordings_pending: 2, oldest_recording_seconds, ..idle };
+        let sent_at = minutes_ago(1);
+        let check = Reading::Read(Command { sent_at, outcome: CommandOutcome::Reported(report) });
+        plan(&pool(vec![Instance { check, ..common::idle("i-1", 1) }])).problems
+    };
+    let instance = InstanceId::new("i-1");
+    assert_eq!(waits(Some(3600)), [Problem::RecordingsWait { instance, recordings: 2, oldest_seconds: 3600 }]);
+    assert_eq!(waits(Some(60)), []);
+    assert_eq!(waits(None), []);
+}

@@ -19,8 +19,8 @@ use crate::{
 use room::{Room, View};
 
 /// What ends nothing, in this order; it is done with a signal and without.
-const NOTES: [fn(&View<'_>, &mut Plan); 4] =
-    [states::note_states, proofs::note_proofs, states::protect_again, states::report_strangers];
+const NOTES: [fn(&View<'_>, &mut Plan); 5] =
+    [states::note_states, proofs::note_proofs, states::protect_again, states::report_waiting, states::report_strangers];
 
 /// What ends something, or asks before it does, in this order; terminations are capped together.
 const ENDS: [fn(&View<'_>, &mut Room, &mut Plan); 4] =

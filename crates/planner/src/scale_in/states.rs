@@ -1,11 +1,14 @@
 //! What a tick notes and mends without ending anything: state tags, protection, names that are not the group's.
 
 use crate::{
-    Action, JibriStatus, LifecycleState, Plan, Problem, Recorded, RecordedState, Signal, Wait,
+    Action, CommandOutcome, JibriStatus, LifecycleState, Plan, Problem, Recorded, RecordedState, Signal, Wait,
     pool::{LaunchProgress, launch_progress},
 };
 
 use super::room::View;
+
+/// How long a recording may wait for its upload before it is told of, in seconds.
+const WAITS_LONG_SECONDS: u64 = 900;
 
 /// Writes the state of each active instance into its tag where it has changed.
 pub(super) fn note_states(view: &View<'_>, plan: &mut Plan) {
@@ -45,6 +48,20 @@ pub(super) fn protect_again(view: &View<'_>, plan: &mut Plan) {
         if instance.lifecycle == LifecycleState::InService && !instance.protected {
             let action = Action::Protect { instance: instance.id.clone() };
             plan.step(action, "an instance without protection could be ended by anything that lowers desired capacity");
+        }
+    }
+}
+
+/// Tells of instances that have said, when they were asked for another reason, that recordings wait on them. The instance tries
+/// them again by itself.
+pub(super) fn report_waiting(view: &View<'_>, plan: &mut Plan) {
+    for instance in view.observation.instances.iter().filter(|instance| instance.is_active()) {
+        let Some(CommandOutcome::Reported(report)) = instance.check.read().map(|check| &check.outcome) else {
+            continue;
+        };
+        if let Some(oldest_seconds) = report.oldest_recording_seconds.filter(|oldest| *oldest > WAITS_LONG_SECONDS) {
+            let (instance, recordings) = (instance.id.clone(), report.recordings_pending);
+            plan.problems.push(Problem::RecordingsWait { instance, recordings, oldest_seconds });
         }
     }
 }
