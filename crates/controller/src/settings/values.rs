@@ -249,7 +249,7 @@ impl Readable for Nicknames {
         // A star alone would make strangers of none, and hide a wrong JIBRI_INSTANCE_ID.
         let usable = |name: &&str| {
             let fixed = name.strip_suffix('*').unwrap_or(name);
-            !fixed.is_empty() && fixed.chars().all(|letter| letter.is_ascii_graphic() && letter != '*')
+            !fixed.is_empty() && fixed.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
         };
         names.iter().all(usable).then(|| names.into_iter().map(str::to_owned).collect())
     }
@@ -259,7 +259,8 @@ impl Readable for Nicknames {
     }
 
     fn allowed(&self) -> String {
-        "nicknames without spaces, separated by commas; a * may stand at the end of one, for any more".to_owned()
+        "nicknames of letters, digits, - _ . separated by commas; a * may stand at the end of one, for any more"
+            .to_owned()
     }
 }
 
