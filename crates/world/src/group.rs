@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    ActivityView, AwsError, Due, Failing, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig, error,
+    ActivityView, AwsError, Due, Failing, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig,
+    error,
     machine::{Jibri, Lifecycle, Machine},
     milliseconds,
 };

@@ -6,7 +6,7 @@ use super::{
     machine::{Activity, Folder, Jibri, Machine},
 };
 
-/// The shortest recording.
+/// The shortest part of a recording that another Jibri goes on with.
 const SHORTEST_MS: Milliseconds = 1_000;
 /// From a crash in a container to the next process's registration.
 const RESTART_MS: (Milliseconds, Milliseconds) = (8_000, 12_000);
@@ -147,7 +147,7 @@ impl World {
     pub(super) fn start_recording(&mut self, id: &str, request: usize) {
         let asked = self.config.demand[request];
         let now = self.now;
-        let duration_ms = (asked.at + asked.duration_ms - now).max(SHORTEST_MS);
+        let duration_ms = (asked.at + asked.duration_ms - now).max(SHORTEST_MS.min(asked.duration_ms));
         let longest = Milliseconds::from(self.config.finalize_seconds) * 1000;
         let finalize_ms = longest.min(duration_ms / 4);
         if let Some(machine) = self.machines.get_mut(id) {

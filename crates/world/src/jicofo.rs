@@ -75,7 +75,8 @@ impl World {
 
     pub(super) fn jicofo_view(&self) -> JicofoView {
         let listed = self.machines.values().filter(|machine| machine.jibri.in_brewery).map(entry_of);
-        let strangers = self.jicofo.strangers.iter().filter_map(|(nickname, stranger)| stranger.entry(nickname, self.now));
+        let strangers =
+            self.jicofo.strangers.iter().filter_map(|(nickname, stranger)| stranger.entry(nickname, self.now));
         let mut brewery: Vec<BreweryEntry> = listed.chain(strangers).collect();
         brewery.sort_by(|one, other| one.nickname.cmp(&other.nickname));
         let strange = self.jicofo.strangers.values().filter(|stranger| stranger.is_busy(self.now)).count();

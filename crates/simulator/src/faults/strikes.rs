@@ -194,9 +194,9 @@ impl Faults {
                 config.jicofos = 2;
                 self.incidents(kind, rng, |it, _| Incident::OneJicofoEmpty { for_ms: it.for_up_to(HOUR_MS) });
             }
-            FaultKind::LaunchesNeverRegister => self.incidents(kind, rng, |it, _| {
-                Incident::LaunchesNeverRegister { for_ms: it.for_up_to(3 * HOUR_MS) }
-            }),
+            FaultKind::LaunchesNeverRegister => {
+                self.incidents(kind, rng, |it, _| Incident::LaunchesNeverRegister { for_ms: it.for_up_to(3 * HOUR_MS) })
+            }
             FaultKind::LaunchesCancelled => {
                 self.incidents(kind, rng, |it, _| Incident::LaunchesCancelled { for_ms: it.for_up_to(HOUR_MS) });
             }
