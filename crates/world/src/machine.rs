@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Milliseconds;
+use super::{Milliseconds, service::KNOWN_AFTER};
 
 /// `LifecycleState` of the group:
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html>.
@@ -268,6 +268,11 @@ impl Machine {
 
     pub(super) fn exists(&self) -> bool {
         self.ended_at.is_none()
+    }
+
+    /// Whether it is available, and is not known to fail its recordings: one that fails may be ended for that, at any time.
+    pub(super) fn can_serve(&self) -> bool {
+        self.is_available() && self.jibri.failures.0 < KNOWN_AFTER
     }
 
     /// Whether Jicofo would select it, and its Jibri would answer. Whether its recordings succeed is another matter.

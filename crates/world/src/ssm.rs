@@ -255,9 +255,9 @@ impl World {
         let pending = self.recordings_on_disk(instance).len();
         let machine = self.machines.get(instance);
         let activity = machine.map(|machine| machine.jibri.activity);
-        let recording = matches!(activity, Some(Activity::Recording(_)));
+        let recording = matches!(activity, Some(Activity::Recording(_) | Activity::Stuck { ffmpeg: true }));
         let finalizing = matches!(activity, Some(Activity::Finalizing(_)));
-        let good = machine.and_then(|machine| machine.jibri.busy_until);
+        let good = machine.and_then(|machine| machine.jibri.good_recording_at);
         let good = good.map_or("null".to_owned(), |at| ((self.now - at) / 1000).to_string());
         let quote = |word: Option<&str>| word.map_or("null".to_owned(), |word| format!("\"{word}\""));
         format!(
