@@ -16,6 +16,7 @@ mod ec2;
 pub mod events;
 mod group;
 mod hooks;
+mod incident;
 mod incidents;
 mod jibri;
 mod jicofo;
@@ -40,9 +41,8 @@ use std::{
 pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Statistic};
 pub use api::*;
 pub use audit::{AuditLimits, Breach, Conduct};
-pub use config::{
-    FaultRates, HookConfig, Incident, JicofoFault, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig,
-};
+pub use config::{FaultRates, HookConfig, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig};
+pub use incident::{Incident, JicofoFault};
 pub use log::{Happening, LogEntry};
 pub use policies::{PolicyConfig, Step};
 pub use summary::{Snapshot, Summary};
