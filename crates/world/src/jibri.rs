@@ -1,8 +1,10 @@
 //! The Jibris: boot, recording, finalize, graceful shutdown, and what is left on their disks.
 //! Source: jibri's `JibriManager`, `InternalHttpApi` and `Main` (exit code 255 after a graceful shutdown).
 
+use controller::metrics::Metric;
+
 use super::{
-    AwsError, Due, Happening, JibriHealthView, Milliseconds, World, error,
+    AwsError, Due, Happening, JibriHealthView, MetricView, Milliseconds, NAMESPACE, Scripts, World, error,
     machine::{Activity, Jibri, Machine},
 };
 
@@ -56,7 +58,9 @@ impl World {
         if !self.recordings_on_disk(instance).iter().any(|left| left == session) {
             return Err(error("NoSuchKey", format!("there is no recording {session} on {instance}")));
         }
-        if self.next_upload_fails(instance) {
+        let fails = self.next_upload_fails(instance);
+        self.publish_upload(!fails);
+        if fails {
             let message = "Please reduce your request rate.".to_owned();
             return Err(AwsError { code: "ServiceUnavailable", message, http_status: 503 });
         }
@@ -83,6 +87,22 @@ impl World {
             jibri.failing_uploads -= 1;
         }
         true
+    }
+
+    /// The last that `instance/finalize.sh` does: both metrics of the recording, straight from the instance. On a host the
+    /// real script does it.
+    fn publish_upload(&mut self, uploaded: bool) {
+        if self.config.scripts == Scripts::Host {
+            return;
+        }
+        let values = [(Metric::UploadedRecordings, uploaded), (Metric::RecordingsNotUploaded, !uploaded)];
+        let data = values.map(|(metric, holds)| MetricView {
+            namespace: NAMESPACE.into(),
+            name: metric.name().into(),
+            value: f64::from(u8::from(holds)),
+            at: self.now,
+        });
+        self.metrics.put(&data);
     }
 
     fn running(&self, instance: &str) -> Option<&Machine> {
@@ -157,7 +177,9 @@ impl World {
             machine.settle_busy(now);
         }
         // The exit code of finalize is only logged: after a failed upload Jibri is idle, and the files stay.
-        if self.next_upload_fails(id) {
+        let fails = self.next_upload_fails(id);
+        self.publish_upload(!fails);
+        if fails {
             if let Some(jibri) = self.activity(id) {
                 jibri.leftovers.push(session_of(request));
             }

@@ -37,11 +37,21 @@ const fn of(id: &'static str, source: Source, statistic: Statistic) -> Expressio
 pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "PoolEmptyAlarm",
-        meaning: "No Jibri has been available for three minutes; recordings are refused",
+        meaning: "No Jibri has been available for five minutes, though some are wanted; recordings are refused",
         remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm` and `OverdueJibrisAlarm` rings too. \
                  If none does, demand came faster than instances start: raise `JibrisThreshold`.",
-        watches: Watched::Metric(Metric::AvailableJibris, Maximum),
-        evaluation_periods: 3,
+        // With `FORECAST_FLOOR` 0 none is wanted at night. A launch takes three minutes: in less, the first Jibris of a new
+        // stack, or of a morning, may not be there yet.
+        watches: Watched::Expression {
+            id: "available",
+            label: "Available where some are wanted",
+            expression: Expression::Where(
+                &of("wanted", Source::Pool(Metric::SpareTarget), Minimum),
+                &of("jibris", Source::Pool(Metric::AvailableJibris), Maximum),
+                1.0,
+            ),
+        },
+        evaluation_periods: 5,
         comparison: Below,
         missing: MissingData::Missing,
         ..COMMON
@@ -53,7 +63,7 @@ pub const ALARMS: &[Alarm] = &[
                  is not read, or not believed: it suddenly lists no Jibri. No instance is ended meanwhile.",
         watches: Watched::Metric(Metric::SignalLost, Maximum),
         evaluation_periods: 5,
-        missing: MissingData::Breaching,
+        missing: MissingData::MissingAndTold,
         ..COMMON
     },
     Alarm {
@@ -116,7 +126,7 @@ pub const ALARMS: &[Alarm] = &[
                  call fails; if there is no new line in it, `drain` does not run.",
         watches: Watched::Metric(Metric::UnheldDrains, Minimum),
         evaluation_periods: 10,
-        missing: MissingData::Breaching,
+        missing: MissingData::MissingAndTold,
         ..COMMON
     },
     Alarm {
