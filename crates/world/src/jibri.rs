@@ -50,6 +50,19 @@ impl World {
         machine.map(|machine| machine.jibri.leftovers.clone()).unwrap_or_default()
     }
 
+    /// The machines whose Jibri has been busy for longer than this.
+    pub fn busy_for_longer_than(&self, span: Milliseconds) -> Vec<String> {
+        let long = |machine: &&Machine| machine.jibri.busy_since.is_some_and(|since| self.now - since > span);
+        let busy = self.machines.values().filter(|machine| machine.exists()).filter(long);
+        busy.map(|machine| machine.id.clone()).collect()
+    }
+
+    /// The machines with finished recordings that are not uploaded, and how many.
+    pub fn files_waiting(&self) -> Vec<(String, usize)> {
+        let waiting = self.machines.values().filter(|machine| machine.exists() && !machine.jibri.leftovers.is_empty());
+        waiting.map(|machine| (machine.id.clone(), machine.jibri.leftovers.len())).collect()
+    }
+
     /// Tries once to upload a folder that was left; on success it is no longer there.
     ///
     /// # Errors

@@ -264,7 +264,7 @@ fn invocations_that_fail_or_are_throttled_ring_by_the_minute_in_which_they_began
         }
     }
     // The third failure is of the seventh minute, and for as long as five minutes hold three the alarm rings.
-    assert_eq!(rings(&world), [(8, Some(10))]);
+    assert_eq!(rings(&world), [(8, Some(38))]);
 }
 
 #[test]

@@ -149,7 +149,10 @@ pub const ALARMS: &[Alarm] = &[
                 Expression::Fill(&of("draining", Source::Pool(Metric::FailedUploads), Maximum), 0.0),
             ]),
         },
+        // A recording that failed stays on its instance, and says so once: an hour without another is well again.
         period_seconds: 300,
+        evaluation_periods: 12,
+        datapoints_to_alarm: Some(1),
         comparison: Above,
         threshold: Threshold::Number(0.0),
         ..COMMON
@@ -172,14 +175,18 @@ pub const ALARMS: &[Alarm] = &[
                 Expression::Fill(&of("drainThrottles", Source::Throttles(Function::Drain), Sum), 0.0),
             ]),
         },
+        // Five bad minutes ring; half an hour without any is well again. Where every third invocation fails, some five
+        // minutes always hold fewer than three failures.
         period_seconds: 300,
+        evaluation_periods: 6,
+        datapoints_to_alarm: Some(1),
         threshold: Threshold::Number(3.0),
         ..COMMON
     },
     // A forecast is valid for three runs: after three failures there is none.
     Alarm {
         id: "ForecastFailsAlarm",
-        meaning: "Three runs of forecast have failed in twenty minutes; without a forecast the pool keeps JibrisThreshold",
+        meaning: "Three runs of forecast have failed in half an hour; without a forecast the pool keeps JibrisThreshold",
         remedy: "The log of `forecast` names what cannot be read or written, and what is wrong with the planned events. Where \
                  only the planned events are broken, the pool keeps a forecast without them.",
         watches: Watched::Expression {
@@ -191,7 +198,7 @@ pub const ALARMS: &[Alarm] = &[
             ]),
         },
         period_seconds: 300,
-        evaluation_periods: 4,
+        evaluation_periods: 6,
         datapoints_to_alarm: Some(3),
         ..COMMON
     },
