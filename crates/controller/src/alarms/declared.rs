@@ -186,7 +186,7 @@ pub const ALARMS: &[Alarm] = &[
     // A forecast is valid for three runs: after three failures there is none.
     Alarm {
         id: "ForecastFailsAlarm",
-        meaning: "Three runs of forecast have failed in half an hour; without a forecast the pool keeps JibrisThreshold",
+        meaning: "Three runs of forecast have failed in forty minutes; without a forecast the pool keeps JibrisThreshold",
         remedy: "The log of `forecast` names what cannot be read or written, and what is wrong with the planned events. Where \
                  only the planned events are broken, the pool keeps a forecast without them.",
         watches: Watched::Expression {
@@ -198,7 +198,7 @@ pub const ALARMS: &[Alarm] = &[
             ]),
         },
         period_seconds: 300,
-        evaluation_periods: 6,
+        evaluation_periods: 8,
         datapoints_to_alarm: Some(3),
         ..COMMON
     },

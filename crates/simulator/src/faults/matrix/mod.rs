@@ -79,6 +79,9 @@ pub struct Outcome {
     pub short_minutes: i64,
     /// The longest that something was left, in minutes: a useless instance, a file.
     pub left_minutes: i64,
+    /// Whether all went as on the same day without the fault: whenever a recording begins, one Jibri less than wanted is
+    /// available until another has started.
+    pub harmless: bool,
     /// Why no alarm has to ring, or none rings yet; empty where one must.
     pub reason: &'static str,
     /// Whether the fault neither heals nor rings.
@@ -92,6 +95,12 @@ impl Row {
         let mut scenario = Scenario::new(self.demand);
         (self.strikes)(&mut scenario);
         let lived = scenario.live(self.hours)?;
+        let calm = match self.expected {
+            Expected::Heals(_) => Some(Scenario::new(self.demand).live(self.hours)?),
+            Expected::Rings(_) | Expected::Unalarmed(_) => None,
+        };
+        let harmless = calm
+            .is_some_and(|calm| lived.short.minutes <= calm.short.minutes && lived.left.minutes <= calm.left.minutes);
         let must = match self.expected {
             Expected::Rings(must) => must,
             Expected::Heals(_) | Expected::Unalarmed(_) => &[],
@@ -119,6 +128,7 @@ impl Row {
             rang,
             short_minutes: lived.short.minutes,
             left_minutes: lived.left.minutes,
+            harmless,
             reason,
             unalarmed,
             mismatches,

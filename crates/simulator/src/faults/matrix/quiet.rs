@@ -8,7 +8,7 @@ use super::{
 };
 use crate::run::Runner;
 use world::{
-    Ring, WorldConfig,
+    WorldConfig,
     demand::{Office, generate},
 };
 
@@ -36,14 +36,6 @@ impl QuietTime {
         QuietTime::BusyDay,
         QuietTime::ScaleInEvening,
     ];
-
-    /// What rings all the same.
-    ///
-    /// # Errors
-    /// Only when the world is impossible, which none is.
-    pub fn rings(self, seed: u64) -> Result<Vec<Ring>, String> {
-        Ok(self.live(seed)?.world().rings())
-    }
 
     /// Lives through it.
     ///

@@ -27,6 +27,8 @@ const CUT_OFF: Expected = Rings(&[
     ("ForecastFailsAlarm", 20),
     ("HeartbeatTooOldAlarm", 14),
 ]);
+/// Nothing that is launched becomes available.
+const POOL_EMPTY: Expected = Rings(&[("PoolEmptyAlarm", 40)]);
 /// No instance can be asked, so that none is ended.
 const SCALE_IN_STUCK: Expected = Rings(&[("ScaleInAlarm", 75)]);
 
@@ -70,6 +72,11 @@ impl Row {
     /// No recording begins after the strike, so that scale-in has instances to end.
     fn in_the_evening(self) -> Row {
         Row { demand: Demand::UntilTheStrike, ..self }
+    }
+
+    /// More recordings than before begin after the strike, so that instances have to be launched.
+    fn in_the_morning(self) -> Row {
+        Row { demand: Demand::Growing, ..self }
     }
 
     /// One recording alone goes on when the fault strikes.
@@ -121,19 +128,12 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         FaultKind::ClockSkew => {
             one(row(|it| it.calls.clock_skew_seconds = 60, Heals("No limit is as short as a minute.")))
         }
-        FaultKind::FailedLaunches => {
-            one(row(|it| it.rates.launches_die = 1.0, Unalarmed("Each machine that ends is launched again.")))
-        }
-        FaultKind::UnregisteredLaunches => {
-            let why = "Each launch is replaced before it counts as overdue for long enough.";
-            one(row(|it| it.rates.never_registers = 1.0, Unalarmed(why)))
-        }
-        FaultKind::LateRegistrations => {
-            let why = "Each launch is replaced before it counts as overdue for long enough.";
-            one(row(|it| it.rates.registers_late = 1.0, Unalarmed(why)))
-        }
+        FaultKind::FailedLaunches => one(row(|it| it.rates.launches_die = 1.0, POOL_EMPTY).in_the_morning()),
+        FaultKind::UnregisteredLaunches => one(row(|it| it.rates.never_registers = 1.0, POOL_EMPTY).in_the_morning()),
+        FaultKind::LateRegistrations => one(row(|it| it.rates.registers_late = 1.0, POOL_EMPTY).in_the_morning()),
         FaultKind::InsufficientCapacity => {
-            one(caused(Incident::LaunchesFail { for_ms: LASTS_MS }, Rings(&[("LaunchesFailAlarm", 16)])))
+            let rings = Rings(&[("LaunchesFailAlarm", 16), ("PoolEmptyAlarm", 40)]);
+            one(caused(Incident::LaunchesFail { for_ms: LASTS_MS }, rings).in_the_morning())
         }
         FaultKind::JibriUnhealthy => one(caused(Incident::JibriUnhealthy, REPLACED)),
         FaultKind::JibriExpired => one(caused(Incident::JibriExpires, Unalarmed(LOOKS_BUSY)).for_hours(10)),
@@ -215,7 +215,8 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             caused(Incident::RaiseDesiredByHand { by: 6 }, Heals("Scale-in ends what is too much.")).named("raised"),
         ],
         FaultKind::MaximumLowered => {
-            one(caused(Incident::MaxSizeByHand { to: 1 }, Rings(&[("AtMaximumAlarm", 6)])).may(&["ScaleOutAlarm"]))
+            let rings = Rings(&[("AtMaximumAlarm", 6), ("ScaleOutAlarm", 16), ("PoolEmptyAlarm", 40)]);
+            one(caused(Incident::MaxSizeByHand { to: 1 }, rings).in_the_morning())
         }
         FaultKind::ProtectionRemoved => one(caused(Incident::RemoveProtection, Heals("The next minute puts it back."))),
         FaultKind::HookDeleted => one(caused(Incident::HookDeleted, FUNCTIONS_FAIL)),

@@ -82,6 +82,8 @@ pub(super) struct Scenario {
 pub(super) enum Demand {
     /// All day.
     Steady,
+    /// Twice as often after the strike, so that the pool has to grow.
+    Growing,
     /// As steady, until the strike.
     UntilTheStrike,
     /// One alone, which goes on at the strike.
@@ -139,14 +141,19 @@ impl Scenario {
     }
 
     fn requests(&self, start: Milliseconds, strike: Milliseconds, end: Milliseconds) -> Vec<Request> {
-        let steady = |until: Milliseconds| {
-            let mut moments = (1..).map(|index| start + index * EVERY_MS);
-            let moments = std::iter::from_fn(move || moments.next().filter(|at| *at < until));
-            moments.map(|at| Request { at, duration_ms: RECORDING_MS }).collect()
+        let begin_every = |span: Milliseconds, from: Milliseconds, until: Milliseconds| {
+            let mut requests = Vec::new();
+            let mut at = from + span;
+            while at < until {
+                requests.push(Request { at, duration_ms: RECORDING_MS });
+                at += span;
+            }
+            requests
         };
         match self.demand {
-            Demand::Steady => steady(end),
-            Demand::UntilTheStrike => steady(strike),
+            Demand::Steady => begin_every(EVERY_MS, start, end),
+            Demand::Growing => [begin_every(EVERY_MS, start, strike), begin_every(EVERY_MS / 2, strike, end)].concat(),
+            Demand::UntilTheStrike => begin_every(EVERY_MS, start, strike),
             Demand::One => vec![Request { at: strike - EVERY_MS, duration_ms: RECORDING_MS }],
         }
     }

@@ -43,6 +43,7 @@ fn told(outcome: &Outcome, name: &dyn Fn(&Rang) -> String) -> String {
     let quiet = match (outcome.reason, outcome.unalarmed) {
         ("", _) => None,
         (reason, true) => Some(format!("**no alarm**: {reason}")),
+        (reason, false) if outcome.harmless => Some(format!("no harm: {reason}")),
         (reason, false) if left > short => Some(format!("heals in {short}, and is cleared away in {left}: {reason}")),
         (reason, false) => Some(format!("heals in {short}: {reason}")),
     };
