@@ -14,7 +14,7 @@ use world::{Incident, JicofoFault, Milliseconds};
 const LASTS_MS: Milliseconds = 96 * HOUR_MS;
 /// The share of a fault that strikes by chance.
 const OFTEN: f64 = 0.3;
-const REPLACED: Expected = Heals("It is replaced.");
+const REPLACED: Expected = Heals("It is replaced");
 const FUNCTIONS_FAIL: Expected = Rings(&[("FunctionsFailAlarm", 8)]);
 /// The functions do not hear Jicofo.
 const SILENCE: Expected = Rings(&[("FunctionsFailAlarm", 6), ("SignalLostAlarm", 6)]);
@@ -100,25 +100,25 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         }
         FaultKind::StaleGroup => {
             let stale = Incident::GroupStale { for_ms: 5 * MINUTE_MS };
-            one(caused(stale, Heals("What AWS says is right again.")).may(&["ScaleOutAlarm"]))
+            one(caused(stale, Heals("What AWS says is right again")).may(&["ScaleOutAlarm"]))
         }
         FaultKind::StaleInstances => {
             let stale = Incident::InstancesStale { for_ms: 5 * MINUTE_MS };
-            one(caused(stale, Heals("What AWS says is right again.")))
+            one(caused(stale, Heals("What AWS says is right again")))
         }
         FaultKind::NetworkCut => one(row(|it| it.strike(Strike::CutNetwork(LASTS_MS)), CUT_OFF)),
         FaultKind::LostEvents => {
-            one(row(|it| it.invocations.dropped = OFTEN, Heals("The next minute does what was not done.")))
+            one(row(|it| it.invocations.dropped = OFTEN, Heals("The next minute does what was not done")))
         }
         FaultKind::DoubledEvents => {
-            one(row(|it| it.invocations.events_doubled = 1.0, Heals("To do it twice changes nothing.")))
+            one(row(|it| it.invocations.events_doubled = 1.0, Heals("To do it twice changes nothing")))
         }
         FaultKind::LateEvents => {
-            one(row(|it| it.invocations.events_late = 1.0, Heals("Every minute `drain` looks by itself.")))
+            one(row(|it| it.invocations.events_late = 1.0, Heals("Every minute `drain` looks by itself")))
         }
         FaultKind::KilledFunctions => one(row(|it| it.invocations.killed = OFTEN, FUNCTIONS_FAIL).may(FORECAST_FAILS)),
         FaultKind::DoubledFunctions => {
-            one(row(|it| it.invocations.doubled = 1.0, Heals("To do it twice changes nothing.")))
+            one(row(|it| it.invocations.doubled = 1.0, Heals("To do it twice changes nothing")))
         }
         FaultKind::SkippedFunctions => vec![
             skipped(Function::Availability, Rings(&[("SignalLostAlarm", 9)])),
@@ -126,7 +126,7 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             skipped(Function::Drain, Rings(&[("HeartbeatTooOldAlarm", 14)])),
         ],
         FaultKind::ClockSkew => {
-            one(row(|it| it.calls.clock_skew_seconds = 60, Heals("No limit is as short as a minute.")))
+            one(row(|it| it.calls.clock_skew_seconds = 60, Heals("No limit is as short as a minute")))
         }
         FaultKind::FailedLaunches => one(row(|it| it.rates.launches_die = 1.0, POOL_EMPTY).in_the_morning()),
         FaultKind::UnregisteredLaunches => one(row(|it| it.rates.never_registers = 1.0, POOL_EMPTY).in_the_morning()),
@@ -153,10 +153,10 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         ],
         FaultKind::JibriDies => vec![
             caused(Incident::JibriDies, REPLACED).named("idle"),
-            caused(Incident::JibriDiesBusy, Heals("It is replaced, and uploads what it has.")).named("busy"),
+            caused(Incident::JibriDiesBusy, Heals("It is replaced, and uploads what it has")).named("busy"),
         ],
         FaultKind::FailedStarts => {
-            let why = "Jicofo selects another, and the same one again after a minute.";
+            let why = "Jicofo selects another, and the same one again after a minute";
             one(caused(Incident::NextStartsFail { count: 3 }, Heals(why)))
         }
         FaultKind::FailedUploads => one(row(|it| it.rates.uploads_fail = 1.0, Rings(&[("UploadFailedAlarm", 16)]))),
@@ -168,12 +168,12 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         }
         FaultKind::SsmRegistersLate => one(row(
             |it| it.config.ssm.registration_seconds = 600.0,
-            Heals("An instance as young as that is not asked."),
+            Heals("An instance as young as that is not asked"),
         )),
         FaultKind::LostCommands => one(row(|it| it.rates.commands_lost = 1.0, SCALE_IN_STUCK).in_the_evening()),
         FaultKind::FailedCommands => one(row(|it| it.rates.commands_fail = 1.0, SCALE_IN_STUCK).in_the_evening()),
         FaultKind::LateAnswers => {
-            one(row(|it| it.rates.answers_late = 1.0, Heals("Scale-in can wait for an answer.")).in_the_evening())
+            one(row(|it| it.rates.answers_late = 1.0, Heals("Scale-in can wait for an answer")).in_the_evening())
         }
         FaultKind::EmptyAnswers => one(row(|it| it.rates.answers_empty = 1.0, SCALE_IN_STUCK).in_the_evening()),
         FaultKind::CutAnswers => one(row(|it| it.rates.answers_cut = 1.0, SCALE_IN_STUCK).in_the_evening()),
@@ -185,10 +185,10 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         ],
         FaultKind::JicofoGarbage => one(jicofo(JicofoFault::Garbage)),
         FaultKind::JicofoStale => {
-            one(caused(Incident::JicofoStale { for_ms: 5 * MINUTE_MS }, Heals("What Jicofo says is right again.")))
+            one(caused(Incident::JicofoStale { for_ms: 5 * MINUTE_MS }, Heals("What Jicofo says is right again")))
         }
         FaultKind::JicofoRestarts => {
-            one(caused(Incident::JicofoRestarts, Heals("The Jibris join it again within 15 seconds.")))
+            one(caused(Incident::JicofoRestarts, Heals("The Jibris join it again within 15 seconds")))
         }
         FaultKind::OneJicofoAway => one(row(
             |it| {
@@ -201,24 +201,25 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         .may(FORECAST_FAILS)),
         FaultKind::SpotReclaim => one(caused(Incident::SpotReclaim, REPLACED)),
         FaultKind::ZoneRebalancing => one(caused(Incident::ZoneRebalancing, REPLACED)),
-        FaultKind::InstanceRefresh => one(caused(Incident::InstanceRefresh, Heals("Each is replaced, one by one."))),
+        FaultKind::InstanceRefresh => one(caused(Incident::InstanceRefresh, Heals("Each is replaced, one by one"))),
         FaultKind::HealthReplacement => one(caused(Incident::HealthReplacement, REPLACED)),
         FaultKind::TerminatedByHand => {
-            one(caused(Incident::TerminateBusyByHand, Heals("It ends after its recording, and is replaced.")))
+            one(caused(Incident::TerminateBusyByHand, Heals("It ends after its recording, and is replaced")))
         }
         FaultKind::TerminatedInEc2 => vec![
             caused(Incident::TerminateEc2ByHand { busy: false }, REPLACED).named("idle"),
-            caused(Incident::TerminateEc2ByHand { busy: true }, REPLACED).named("busy"),
+            caused(Incident::TerminateEc2ByHand { busy: true }, Heals("It is replaced; its recording is lost"))
+                .named("busy"),
         ],
         FaultKind::DesiredByHand => vec![
-            caused(Incident::LowerDesiredByHand { to: 0 }, Heals("The next sample raises it.")).named("lowered"),
-            caused(Incident::RaiseDesiredByHand { by: 6 }, Heals("Scale-in ends what is too much.")).named("raised"),
+            caused(Incident::LowerDesiredByHand { to: 0 }, Heals("The next sample raises it")).named("lowered"),
+            caused(Incident::RaiseDesiredByHand { by: 6 }, Heals("Scale-in ends what is too much")).named("raised"),
         ],
         FaultKind::MaximumLowered => {
             let rings = Rings(&[("AtMaximumAlarm", 6), ("ScaleOutAlarm", 16), ("PoolEmptyAlarm", 40)]);
             one(caused(Incident::MaxSizeByHand { to: 1 }, rings).in_the_morning())
         }
-        FaultKind::ProtectionRemoved => one(caused(Incident::RemoveProtection, Heals("The next minute puts it back."))),
+        FaultKind::ProtectionRemoved => one(caused(Incident::RemoveProtection, Heals("The next minute puts it back"))),
         FaultKind::HookDeleted => one(caused(Incident::HookDeleted, FUNCTIONS_FAIL)),
         FaultKind::MetricsRefused => one(refused(
             "cloudwatch:",
@@ -239,4 +240,4 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
 }
 
 /// Of a Jibri that is busy for ever.
-const LOOKS_BUSY: &str = "It looks like a recording; the pool is as large as it should be beside it.";
+const LOOKS_BUSY: &str = "It looks like a recording; the pool is as large as it should be beside it";

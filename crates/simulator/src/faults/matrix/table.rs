@@ -21,14 +21,15 @@ pub fn text(outcomes: &[Outcome]) -> String {
 
 /// The table of `docs/faults.md`.
 pub fn markdown(outcomes: &[Outcome]) -> String {
-    let mut table = String::from("| fault | what rings, and after how many minutes |\n| --- | --- |\n");
+    let mut table =
+        String::from("| fault | what rings, and after how many minutes, or why nothing has to |\n| --- | --- |\n");
     for outcome in outcomes {
         let variant = match outcome.variant {
             "" => String::new(),
             variant => format!(", {variant}"),
         };
-        let link = |rang: &Rang| format!("[{}](alarms.md#{})", rang.alarm, rang.alarm.to_lowercase());
-        table += &format!("| `{}`{variant} | {} |\n", outcome.fault, told(outcome, &link));
+        table +=
+            &format!("| `{}`{variant} | {} |\n", outcome.fault, told(outcome, &|rang| format!("`{}`", rang.alarm)));
     }
     table
 }
@@ -36,9 +37,10 @@ pub fn markdown(outcomes: &[Outcome]) -> String {
 fn told(outcome: &Outcome, name: &dyn Fn(&Rang) -> String) -> String {
     let ring = |rang: &Rang| match rang.within_minutes {
         Some(within) => format!("{} {} (≤ {within})", name(rang), rang.minutes),
-        None => format!("then {} {}", name(rang), rang.minutes),
+        None => format!("side effect: {} {}", name(rang), rang.minutes),
     };
-    let rings: Vec<String> = outcome.rang.iter().map(ring).collect();
+    let (must, may): (Vec<&Rang>, Vec<&Rang>) = outcome.rang.iter().partition(|rang| rang.within_minutes.is_some());
+    let rings: Vec<String> = must.into_iter().chain(may).map(ring).collect();
     let (short, left) = (outcome.short_minutes, outcome.left_minutes);
     let quiet = match (outcome.reason, outcome.unalarmed) {
         ("", _) => None,
@@ -47,5 +49,5 @@ fn told(outcome: &Outcome, name: &dyn Fn(&Rang) -> String) -> String {
         (reason, false) if left > short => Some(format!("heals in {short}, and is cleared away in {left}: {reason}")),
         (reason, false) => Some(format!("heals in {short}: {reason}")),
     };
-    quiet.into_iter().chain(rings).collect::<Vec<_>>().join(", ")
+    quiet.into_iter().chain(rings).collect::<Vec<_>>().join("; ")
 }
