@@ -72,7 +72,10 @@ impl World {
             return Err(error("NoSuchKey", format!("there is no recording {session} on {instance}")));
         }
         let fails = self.next_upload_fails(instance);
-        self.publish_upload(!fails);
+        // On a host the real script publishes what it has tried.
+        if self.config.scripts == Scripts::World {
+            self.publish_upload(!fails);
+        }
         if fails {
             let message = "Please reduce your request rate.".to_owned();
             return Err(AwsError { code: "ServiceUnavailable", message, http_status: 503 });
@@ -102,12 +105,8 @@ impl World {
         true
     }
 
-    /// The last that `instance/finalize.sh` does: both metrics of the recording, straight from the instance. On a host the
-    /// real script does it.
+    /// The last that `instance/finalize.sh` does: both metrics of the recording, straight from the instance.
     fn publish_upload(&mut self, uploaded: bool) {
-        if self.config.scripts == Scripts::Host {
-            return;
-        }
         let values = [(Metric::UploadedRecordings, uploaded), (Metric::RecordingsNotUploaded, !uploaded)];
         let data = values.map(|(metric, holds)| MetricView {
             namespace: NAMESPACE.into(),

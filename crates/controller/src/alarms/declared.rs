@@ -159,7 +159,7 @@ pub const ALARMS: &[Alarm] = &[
     },
     Alarm {
         id: "FunctionsFailAlarm",
-        meaning: "Invocations have failed or were throttled, three or more in five minutes; see the functions' logs",
+        meaning: "Invocations have failed or were throttled in three minutes of a quarter of an hour; see the functions' logs",
         remedy: "Read the logs of `availability`, `scale_in` and `drain`: `sam logs --stack-name jibri`. It rings with \
                  `SignalLostAlarm`, since a lost signal fails `availability`, and when \
                  [the hook is missing](deploying.md#the-hook-is-missing), since that fails `scale_in`.",
@@ -175,12 +175,10 @@ pub const ALARMS: &[Alarm] = &[
                 Expression::Fill(&of("drainThrottles", Source::Throttles(Function::Drain), Sum), 0.0),
             ]),
         },
-        // Five bad minutes ring; half an hour without any is well again. Where every third invocation fails, some five
-        // minutes always hold fewer than three failures.
-        period_seconds: 300,
-        evaluation_periods: 6,
-        datapoints_to_alarm: Some(1),
-        threshold: Threshold::Number(3.0),
+        // By minutes: the window slides, and longer periods would part failures that belong together. A quarter of an hour,
+        // or a fault that fails every third invocation would come and go.
+        evaluation_periods: 15,
+        datapoints_to_alarm: Some(3),
         ..COMMON
     },
     // A forecast is valid for three runs: after three failures there is none.

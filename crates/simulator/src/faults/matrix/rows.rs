@@ -116,7 +116,7 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         FaultKind::LateEvents => {
             one(row(|it| it.invocations.events_late = 1.0, Heals("Every minute `drain` looks by itself")))
         }
-        FaultKind::KilledFunctions => one(row(|it| it.invocations.killed = OFTEN, FUNCTIONS_FAIL).may(FORECAST_FAILS)),
+        FaultKind::KilledFunctions => one(row(|it| it.invocations.killed = 0.5, FUNCTIONS_FAIL).may(FORECAST_FAILS)),
         FaultKind::DoubledFunctions => {
             one(row(|it| it.invocations.doubled = 1.0, Heals("To do it twice changes nothing")))
         }
