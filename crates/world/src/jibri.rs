@@ -1,8 +1,10 @@
 //! The Jibris: boot, recording, finalize, graceful shutdown, and what is left on their disks.
 //! Source: jibri's `JibriManager`, `InternalHttpApi` and `Main` (exit code 255 after a graceful shutdown).
 
+use controller::metrics::Metric;
+
 use super::{
-    AwsError, Due, Happening, JibriActivity, JibriHealthView, Milliseconds, World, error,
+    AwsError, Due, Happening, JibriActivity, JibriHealthView, MetricView, Milliseconds, NAMESPACE, Scripts, World, error,
     machine::{Activity, Folder, Jibri, Machine},
 };
 
@@ -77,6 +79,19 @@ impl World {
         }
     }
 
+    /// The machines whose Jibri has been busy for longer than this.
+    pub fn busy_for_longer_than(&self, span: Milliseconds) -> Vec<String> {
+        let long = |machine: &&Machine| machine.jibri.busy_since.is_some_and(|since| self.now - since > span);
+        let busy = self.machines.values().filter(|machine| machine.exists()).filter(long);
+        busy.map(|machine| machine.id.clone()).collect()
+    }
+
+    /// The machines with finished recordings that are not uploaded, and how many.
+    pub fn files_waiting(&self) -> Vec<(String, usize)> {
+        let waiting = self.machines.values().filter(|machine| machine.exists() && !machine.jibri.leftovers.is_empty());
+        waiting.map(|machine| (machine.id.clone(), machine.jibri.leftovers.len())).collect()
+    }
+
     /// Tries once to upload a folder that was left; on success it is no longer there.
     ///
     /// # Errors
@@ -85,7 +100,12 @@ impl World {
         if !self.recordings_on_disk(instance).iter().any(|left| left == session) {
             return Err(error("NoSuchKey", format!("there is no recording {session} on {instance}")));
         }
-        if self.next_upload_fails(instance) {
+        let fails = self.next_upload_fails(instance);
+        // On a host the real script publishes what it has tried.
+        if self.config.scripts == Scripts::World {
+            self.publish_upload(!fails);
+        }
+        if fails {
             let message = "Please reduce your request rate.".to_owned();
             return Err(AwsError { code: "ServiceUnavailable", message, http_status: 503 });
         }
@@ -123,6 +143,18 @@ impl World {
             jibri.failing_uploads = jibri.failing_uploads.saturating_sub(1);
         }
         true
+    }
+
+    /// The last that `instance/finalize.sh` does: both metrics of the recording, straight from the instance.
+    fn publish_upload(&mut self, uploaded: bool) {
+        let values = [(Metric::UploadedRecordings, uploaded), (Metric::RecordingsNotUploaded, !uploaded)];
+        let data = values.map(|(metric, holds)| MetricView {
+            namespace: NAMESPACE.into(),
+            name: metric.name().into(),
+            value: f64::from(u8::from(holds)),
+            at: self.now,
+        });
+        self.metrics.put(&data);
     }
 
     fn running(&self, instance: &str) -> Option<&Machine> {
@@ -202,6 +234,9 @@ impl World {
         }
         if fails {
             jibri.leave_folder(Folder { session: session_of(request), torn, empty, since: now });
+        }
+        if !missing {
+            self.publish_upload(!fails);
         }
         match (missing, fails) {
             (true, _) => self.note(Happening::FinalizeMissing { request, instance }),

@@ -19,6 +19,7 @@ mod hooks;
 mod incidents;
 mod jibri;
 mod jicofo;
+mod lambda;
 mod log;
 mod machine;
 mod policies;
@@ -37,7 +38,7 @@ use std::{
     collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
-pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Statistic};
+pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Ring, Statistic};
 pub use api::*;
 pub use audit::{AuditLimits, Breach, Conduct};
 pub use config::{
