@@ -1,10 +1,8 @@
 //! The Jibris: boot, recording, finalize, graceful shutdown, and what is left on their disks.
 //! Source: jibri's `JibriManager`, `InternalHttpApi` and `Main` (exit code 255 after a graceful shutdown).
 
-use controller::metrics::Metric;
-
 use super::{
-    AwsError, Due, Happening, JibriActivity, JibriHealthView, MetricView, Milliseconds, NAMESPACE, Scripts, World, error,
+    Due, Happening, JibriActivity, JibriHealthView, Milliseconds, World,
     machine::{Activity, Folder, Jibri, Machine},
 };
 
@@ -92,30 +90,6 @@ impl World {
         waiting.map(|machine| (machine.id.clone(), machine.jibri.leftovers.len())).collect()
     }
 
-    /// Tries once to upload a folder that was left; on success it is no longer there.
-    ///
-    /// # Errors
-    /// `ServiceUnavailable` when the upload fails, `NoSuchKey` when there is no such folder.
-    pub fn upload(&mut self, instance: &str, session: &str) -> Result<(), AwsError> {
-        if !self.recordings_on_disk(instance).iter().any(|left| left == session) {
-            return Err(error("NoSuchKey", format!("there is no recording {session} on {instance}")));
-        }
-        let fails = self.next_upload_fails(instance);
-        // On a host the real script publishes what it has tried.
-        if self.config.scripts == Scripts::World {
-            self.publish_upload(!fails);
-        }
-        if fails {
-            let message = "Please reduce your request rate.".to_owned();
-            return Err(AwsError { code: "ServiceUnavailable", message, http_status: 503 });
-        }
-        if let Some(machine) = self.machines.get_mut(instance) {
-            machine.jibri.leftovers.retain(|left| left.session != session);
-        }
-        self.note(Happening::UploadedLate { session: session.to_owned(), instance: instance.to_owned() });
-        Ok(())
-    }
-
     /// What the marker of the drain script brings about: Jibri is not started on this instance any more. Where no
     /// Jibri runs, the script stops its container too, which might start it again.
     pub fn forbid_start(&mut self, instance: &str) {
@@ -123,38 +97,6 @@ impl World {
             machine.jibri.start_forbidden = true;
             machine.jibri.restarts &= machine.jibri.is_up();
         }
-    }
-
-    fn next_upload_fails(&mut self, id: &str) -> bool {
-        let now = self.now;
-        let fails = self.upload_fails_now(id);
-        if let Some(jibri) = self.activity(id).filter(|_| fails) {
-            jibri.upload_failed_at = now;
-        }
-        fails
-    }
-
-    fn upload_fails_now(&mut self, id: &str) -> bool {
-        let Some(jibri) = self.activity(id).filter(|jibri| jibri.failing_uploads > 0 || jibri.finalize_missing) else {
-            return self.befalls(self.config.rates.uploads_fail, "failed-uploads")
-                || self.pending_incidents.take_failed_upload();
-        };
-        if jibri.failing_uploads != FOR_EVER {
-            jibri.failing_uploads = jibri.failing_uploads.saturating_sub(1);
-        }
-        true
-    }
-
-    /// The last that `instance/finalize.sh` does: both metrics of the recording, straight from the instance.
-    fn publish_upload(&mut self, uploaded: bool) {
-        let values = [(Metric::UploadedRecordings, uploaded), (Metric::RecordingsNotUploaded, !uploaded)];
-        let data = values.map(|(metric, holds)| MetricView {
-            namespace: NAMESPACE.into(),
-            name: metric.name().into(),
-            value: f64::from(u8::from(holds)),
-            at: self.now,
-        });
-        self.metrics.put(&data);
     }
 
     fn running(&self, instance: &str) -> Option<&Machine> {
@@ -233,10 +175,12 @@ impl World {
             jibri.good_recording_at = Some(now);
         }
         if fails {
-            jibri.leave_folder(Folder { session: session_of(request), torn, empty, since: now });
+            // The script moves aside what it cannot upload.
+            let folder = Folder { torn, empty, aside: !missing, ..Folder::new(session_of(request), now) };
+            self.leave_folder(id, folder);
         }
         if !missing {
-            self.publish_upload(!fails);
+            self.publish_upload(id, !fails, torn || empty);
         }
         match (missing, fails) {
             (true, _) => self.note(Happening::FinalizeMissing { request, instance }),
@@ -280,8 +224,7 @@ impl World {
         if let Activity::Recording(request) | Activity::Finalizing(request) = activity {
             // An mp4 that was cut has no `moov`.
             let torn = matches!(activity, Activity::Recording(_));
-            let folder = Folder { session: session_of(request), torn, empty: false, since: now };
-            machine.jibri.leave_folder(folder);
+            self.leave_folder(id, Folder { torn, ..Folder::new(session_of(request), now) });
         }
         self.hibernate(id, was_busy);
         self.note(Happening::JibriExited { instance: id.to_owned() });
@@ -307,7 +250,7 @@ impl World {
         let Activity::Recording(request) = jibri.activity else { return };
         jibri.activity = Activity::Stuck { ffmpeg };
         jibri.fails_at = None;
-        jibri.leave_folder(Folder { session: session_of(request), torn: true, empty: false, since: now });
+        self.leave_folder(id, Folder { torn: true, ..Folder::new(session_of(request), now) });
         self.end_session(id, request);
     }
 }

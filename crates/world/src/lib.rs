@@ -32,6 +32,7 @@ mod ssm;
 mod stale;
 mod strangers;
 mod summary;
+mod uploads;
 
 use std::{
     cmp::Reverse,
@@ -93,6 +94,7 @@ enum Due {
     FinalizeEnds(String, usize),
     Rejoin(String),
     LeavesBrewery(String, Milliseconds),
+    RetryUploads(String),
     StrangerActs(String),
     CommandArrives(usize),
     CommandEnds(usize),
@@ -225,6 +227,7 @@ impl World {
             Due::FinalizeEnds(id, request) => self.end_finalize(&id, request),
             Due::Rejoin(id) => self.join_brewery(&id),
             Due::LeavesBrewery(id, ended_at) => self.end_hibernation(&id, ended_at),
+            Due::RetryUploads(id) => self.retry_uploads(&id),
             Due::StrangerActs(nickname) => self.let_stranger_act(&nickname),
             Due::CommandArrives(index) => self.run_command(index),
             Due::CommandEnds(index) => self.end_command(index),
