@@ -53,6 +53,8 @@ pub struct WorldConfig {
     pub incidents: Vec<(Milliseconds, Incident)>,
     /// How often what goes wrong.
     pub rates: FaultRates,
+    /// Whether the instances' timer tries again, in service, to upload what waits.
+    pub uploads_retried: bool,
     /// `jibri.single-use-mode`: a Jibri is EXPIRED after its first recording.
     pub single_use: bool,
     /// How many Jicofos there are; every Jibri registers with each of them.
@@ -197,6 +199,7 @@ impl Default for WorldConfig {
             demand: Vec::new(),
             incidents: Vec::new(),
             rates: FaultRates::default(),
+            uploads_retried: true,
             single_use: false,
             jicofos: 1,
             audit: None,

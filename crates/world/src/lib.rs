@@ -20,6 +20,7 @@ mod incident;
 mod incidents;
 mod jibri;
 mod jicofo;
+mod lambda;
 mod log;
 mod machine;
 mod policies;
@@ -32,13 +33,14 @@ mod ssm;
 mod stale;
 mod strangers;
 mod summary;
+mod uploads;
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
-pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Statistic};
+pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Ring, Statistic};
 pub use api::*;
 pub use audit::{AuditLimits, Breach, Conduct};
 pub use config::{FaultRates, HookConfig, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig};
@@ -92,6 +94,7 @@ enum Due {
     FinalizeEnds(String, usize),
     Rejoin(String),
     LeavesBrewery(String, Milliseconds),
+    RetryUploads(String),
     StrangerActs(String),
     CommandArrives(usize),
     CommandEnds(usize),
@@ -224,6 +227,7 @@ impl World {
             Due::FinalizeEnds(id, request) => self.end_finalize(&id, request),
             Due::Rejoin(id) => self.join_brewery(&id),
             Due::LeavesBrewery(id, ended_at) => self.end_hibernation(&id, ended_at),
+            Due::RetryUploads(id) => self.retry_uploads(&id),
             Due::StrangerActs(nickname) => self.let_stranger_act(&nickname),
             Due::CommandArrives(index) => self.run_command(index),
             Due::CommandEnds(index) => self.end_command(index),

@@ -13,6 +13,9 @@ pub(super) const KNOWN_AFTER: u32 = 2;
 /// How long ago that must have been to be counted in the summary.
 const KNOWN_FOR_MS: Milliseconds = 15 * 60_000;
 
+/// Within what time of idleness each folder is tried.
+const RETRIED_WITHIN_MS: Milliseconds = 20 * 60_000;
+
 impl World {
     /// A recording has failed on this Jibri: at its START, or soon after.
     pub(super) fn count_failure_on(&mut self, id: &str, request: usize) {
@@ -62,9 +65,12 @@ impl World {
             return;
         }
         let now = self.now;
+        // What a crash left is not touched while a Jibri records; then the timer has its patience.
+        let free = |machine: &Machine| machine.jibri.busy_until.is_none_or(|until| now - until > RETRIED_WITHIN_MS);
         let idle = |machine: &&Machine| {
             machine.lifecycle == Lifecycle::InService
                 && machine.exists()
+                && free(machine)
                 && machine.jibri.activity == Activity::Idle
                 && !machine.jibri.finalize_missing
                 && machine.jibri.failing_uploads == 0

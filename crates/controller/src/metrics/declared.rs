@@ -57,6 +57,8 @@ pub enum Publisher {
     Availability,
     /// `instance/finalize.sh`, on an instance.
     FinalizeScript,
+    /// `instance/uploads.py`, on an instance.
+    UploadTimer,
     /// The function `drain`.
     Drain,
     /// The function `forecast`.
@@ -65,14 +67,20 @@ pub enum Publisher {
 
 impl Publisher {
     /// Every publisher, in the order of the page.
-    pub const ALL: [Publisher; 4] =
-        [Publisher::Availability, Publisher::FinalizeScript, Publisher::Drain, Publisher::Forecast];
+    pub const ALL: [Publisher; 5] = [
+        Publisher::Availability,
+        Publisher::FinalizeScript,
+        Publisher::UploadTimer,
+        Publisher::Drain,
+        Publisher::Forecast,
+    ];
 
     /// The publisher and how often it publishes, as the page's heading has it.
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Publisher::Availability => "From `availability`, every sample",
             Publisher::FinalizeScript => "From an instance, after each recording",
+            Publisher::UploadTimer => "From an instance, every minute while recordings wait on it",
             Publisher::Drain => "From `drain`, every minute",
             Publisher::Forecast => "From `forecast`, every five minutes",
         }
@@ -148,6 +156,11 @@ declare_metrics! {
     FinalizeScript {
         UploadedRecordings, Count, "1 when a recording was uploaded and verified, else 0; of uploads that were tried again, too";
         RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, and its drain tries it again";
+        UnplayableRecordings, Count, "1 when an uploaded recording cannot be played: without an index (`moov`), empty, or without metadata; else 0";
+    }
+    UploadTimer {
+        RecordingsWaiting, Count, "recordings that wait on the instance for their upload; 0 with the last that is uploaded";
+        OldestRecordingSeconds, Seconds, "for how long the oldest of them has waited";
     }
     Drain {
         DrainsUnderWay, Count, "instances that the hook holds";
