@@ -21,10 +21,12 @@ mod jicofo;
 mod lambda;
 mod log;
 mod machine;
+mod named;
 mod policies;
 mod published;
 pub mod rng;
 mod scaling;
+mod shipped;
 mod ssm;
 mod stale;
 mod summary;
@@ -41,7 +43,9 @@ pub use config::{
     FaultRates, HookConfig, Incident, JicofoFault, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig,
 };
 pub use log::{Happening, LogEntry};
+pub use named::{NAMED_FAULTS, NamedFault, named_fault};
 pub use policies::{PolicyConfig, Step};
+pub use shipped::{SHIPPED, shipped};
 pub use summary::{Snapshot, Summary};
 
 use machine::Machine;
