@@ -170,7 +170,7 @@ async fn watch(cloud: &LocalCloud, fault: Option<&NamedFault>, strikes_at: Milli
             }
         }
         let news = cloud.world(|world| {
-            let news: Vec<String> = world.log()[told..].iter().filter(|entry| is_news(entry)).map(tell).collect();
+            let news: Vec<String> = world.log()[told..].iter().filter(is_news).map(tell).collect();
             told = world.log().len();
             news
         });
