@@ -6,11 +6,11 @@ use controller::alarms::ALARMS;
 use simulator::{
     faults::{
         FaultKind,
-        matrix::{self, Outcome, QuietTime, SHIPPED},
+        matrix::{self, Outcome, QuietTime},
     },
     run::Runner,
 };
-use world::Happening;
+use world::{Happening, NAMED_FAULTS, SHIPPED};
 
 const SEEDS: u64 = 2;
 
@@ -88,6 +88,12 @@ fn no_alarm_rings_when_nothing_is_wrong() {
         }
     }
     assert_eq!(rang, Vec::<String>::new());
+}
+
+#[test]
+fn every_fault_of_the_world_has_the_name_of_a_fault() {
+    let unknown = NAMED_FAULTS.iter().map(|(name, _)| *name).filter(|name| name.parse::<FaultKind>().is_err());
+    assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use controller::Function;
 
 use super::{
-    super::strikes::{HOUR_MS, MINUTE_MS, Strike},
+    super::strikes::{HOUR_MS, Strike},
     Expected::{self, Heals, Rings, Unalarmed},
     FaultKind, Row,
     scenario::{Demand, Scenario},
@@ -34,7 +34,12 @@ const SCALE_IN_STUCK: Expected = Rings(&[("ScaleInAlarm", 75)]);
 
 /// What strikes is set in the scenario.
 fn row(strikes: impl Fn(&mut Scenario) + Send + Sync + 'static, expected: Expected) -> Row {
-    Row { variant: "", demand: Demand::Steady, strikes: Box::new(strikes), hours: 3, expected, may: &[] }
+    Row { variant: "", demand: Demand::Steady, strikes: Some(Box::new(strikes)), hours: 3, expected, may: &[] }
+}
+
+/// The fault strikes the world as its name says.
+fn by_name(expected: Expected) -> Row {
+    Row { strikes: None, ..row(|_| (), expected) }
 }
 
 /// This happens to the world.
@@ -98,14 +103,8 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         FaultKind::CallsTimedOutAfter => {
             one(row(|it| it.calls.timed_out_after = OFTEN, FUNCTIONS_FAIL).may(FORECAST_FAILS))
         }
-        FaultKind::StaleGroup => {
-            let stale = Incident::GroupStale { for_ms: 5 * MINUTE_MS };
-            one(caused(stale, Heals("What AWS says is right again")).may(&["ScaleOutAlarm"]))
-        }
-        FaultKind::StaleInstances => {
-            let stale = Incident::InstancesStale { for_ms: 5 * MINUTE_MS };
-            one(caused(stale, Heals("What AWS says is right again")))
-        }
+        FaultKind::StaleGroup => one(by_name(Heals("What AWS says is right again")).may(&["ScaleOutAlarm"])),
+        FaultKind::StaleInstances => one(by_name(Heals("What AWS says is right again"))),
         FaultKind::NetworkCut => one(row(|it| it.strike(Strike::CutNetwork(LASTS_MS)), CUT_OFF)),
         FaultKind::LostEvents => {
             one(row(|it| it.invocations.dropped = OFTEN, Heals("The next minute does what was not done")))
@@ -128,18 +127,18 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         FaultKind::ClockSkew => {
             one(row(|it| it.calls.clock_skew_seconds = 60, Heals("No limit is as short as a minute")))
         }
-        FaultKind::FailedLaunches => one(row(|it| it.rates.launches_die = 1.0, POOL_EMPTY).in_the_morning()),
-        FaultKind::UnregisteredLaunches => one(row(|it| it.rates.never_registers = 1.0, POOL_EMPTY).in_the_morning()),
-        FaultKind::LateRegistrations => one(row(|it| it.rates.registers_late = 1.0, POOL_EMPTY).in_the_morning()),
+        FaultKind::FailedLaunches => one(by_name(POOL_EMPTY).in_the_morning()),
+        FaultKind::UnregisteredLaunches => one(by_name(POOL_EMPTY).in_the_morning()),
+        FaultKind::LateRegistrations => one(by_name(POOL_EMPTY).in_the_morning()),
         FaultKind::InsufficientCapacity => {
             let rings = Rings(&[("LaunchesFailAlarm", 16), ("PoolEmptyAlarm", 40)]);
-            one(caused(Incident::LaunchesFail { for_ms: LASTS_MS }, rings).in_the_morning())
+            one(by_name(rings).in_the_morning())
         }
-        FaultKind::JibriUnhealthy => one(caused(Incident::JibriUnhealthy, REPLACED)),
-        FaultKind::JibriExpired => one(caused(Incident::JibriExpires, Unalarmed(LOOKS_BUSY)).for_hours(10)),
-        FaultKind::JibriHungBusy => one(caused(Incident::JibriNeverStops, Unalarmed(LOOKS_BUSY)).for_hours(10)),
+        FaultKind::JibriUnhealthy => one(by_name(REPLACED)),
+        FaultKind::JibriExpired => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
+        FaultKind::JibriHungBusy => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
         FaultKind::JibriHungFinalizing => vec![
-            caused(Incident::JibriHangsBusy, Unalarmed(LOOKS_BUSY)).for_hours(10).named("in service"),
+            by_name(Unalarmed(LOOKS_BUSY)).for_hours(10).named("in service"),
             row(
                 |it| {
                     it.strike(Strike::World(Incident::JibriHangsBusy));
@@ -152,44 +151,34 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             .named("on its way out"),
         ],
         FaultKind::JibriDies => vec![
-            caused(Incident::JibriDies, REPLACED).named("idle"),
+            by_name(REPLACED).named("idle"),
             caused(Incident::JibriDiesBusy, Heals("It is replaced, and uploads what it has")).named("busy"),
         ],
         FaultKind::FailedStarts => {
             let why = "Jicofo selects another, and the same one again after a minute";
-            one(caused(Incident::NextStartsFail { count: 3 }, Heals(why)))
+            one(by_name(Heals(why)))
         }
-        FaultKind::FailedUploads => one(row(|it| it.rates.uploads_fail = 1.0, Rings(&[("UploadFailedAlarm", 16)]))),
-        FaultKind::UploadsFailForEver => {
-            one(caused(Incident::UploadsFailForEver, Rings(&[("UploadFailedAlarm", 40)])).for_hours(6))
-        }
-        FaultKind::SsmOffline => {
-            one(caused(Incident::SsmOffline { for_ms: LASTS_MS }, SCALE_IN_STUCK).in_the_evening())
-        }
+        FaultKind::FailedUploads => one(by_name(Rings(&[("UploadFailedAlarm", 16)]))),
+        FaultKind::UploadsFailForEver => one(by_name(Rings(&[("UploadFailedAlarm", 40)])).for_hours(6)),
+        FaultKind::SsmOffline => one(by_name(SCALE_IN_STUCK).in_the_evening()),
         FaultKind::SsmRegistersLate => one(row(
             |it| it.config.ssm.registration_seconds = 600.0,
             Heals("An instance as young as that is not asked"),
         )),
-        FaultKind::LostCommands => one(row(|it| it.rates.commands_lost = 1.0, SCALE_IN_STUCK).in_the_evening()),
-        FaultKind::FailedCommands => one(row(|it| it.rates.commands_fail = 1.0, SCALE_IN_STUCK).in_the_evening()),
-        FaultKind::LateAnswers => {
-            one(row(|it| it.rates.answers_late = 1.0, Heals("Scale-in can wait for an answer")).in_the_evening())
-        }
-        FaultKind::EmptyAnswers => one(row(|it| it.rates.answers_empty = 1.0, SCALE_IN_STUCK).in_the_evening()),
-        FaultKind::CutAnswers => one(row(|it| it.rates.answers_cut = 1.0, SCALE_IN_STUCK).in_the_evening()),
+        FaultKind::LostCommands => one(by_name(SCALE_IN_STUCK).in_the_evening()),
+        FaultKind::FailedCommands => one(by_name(SCALE_IN_STUCK).in_the_evening()),
+        FaultKind::LateAnswers => one(by_name(Heals("Scale-in can wait for an answer")).in_the_evening()),
+        FaultKind::EmptyAnswers => one(by_name(SCALE_IN_STUCK).in_the_evening()),
+        FaultKind::CutAnswers => one(by_name(SCALE_IN_STUCK).in_the_evening()),
         FaultKind::JicofoAway => vec![
-            jicofo(JicofoFault::Refuses).named("refuses"),
+            by_name(SILENCE).may(FORECAST_FAILS).named("refuses"),
             jicofo(JicofoFault::Fails).named("fails"),
             jicofo(JicofoFault::Hangs).named("hangs"),
             jicofo(JicofoFault::WithoutDetector).named("has no detector"),
         ],
-        FaultKind::JicofoGarbage => one(jicofo(JicofoFault::Garbage)),
-        FaultKind::JicofoStale => {
-            one(caused(Incident::JicofoStale { for_ms: 5 * MINUTE_MS }, Heals("What Jicofo says is right again")))
-        }
-        FaultKind::JicofoRestarts => {
-            one(caused(Incident::JicofoRestarts, Heals("The Jibris join it again within 15 seconds")))
-        }
+        FaultKind::JicofoGarbage => one(by_name(SILENCE).may(FORECAST_FAILS)),
+        FaultKind::JicofoStale => one(by_name(Heals("What Jicofo says is right again"))),
+        FaultKind::JicofoRestarts => one(by_name(Heals("The Jibris join it again within 15 seconds"))),
         FaultKind::OneJicofoAway => one(row(
             |it| {
                 it.config.jicofos = 2;
@@ -199,28 +188,26 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             SILENCE,
         )
         .may(FORECAST_FAILS)),
-        FaultKind::SpotReclaim => one(caused(Incident::SpotReclaim, REPLACED)),
-        FaultKind::ZoneRebalancing => one(caused(Incident::ZoneRebalancing, REPLACED)),
-        FaultKind::InstanceRefresh => one(caused(Incident::InstanceRefresh, Heals("Each is replaced, one by one"))),
-        FaultKind::HealthReplacement => one(caused(Incident::HealthReplacement, REPLACED)),
-        FaultKind::TerminatedByHand => {
-            one(caused(Incident::TerminateBusyByHand, Heals("It ends after its recording, and is replaced")))
-        }
+        FaultKind::SpotReclaim => one(by_name(REPLACED)),
+        FaultKind::ZoneRebalancing => one(by_name(REPLACED)),
+        FaultKind::InstanceRefresh => one(by_name(Heals("Each is replaced, one by one"))),
+        FaultKind::HealthReplacement => one(by_name(REPLACED)),
+        FaultKind::TerminatedByHand => one(by_name(Heals("It ends after its recording, and is replaced"))),
         FaultKind::TerminatedInEc2 => vec![
-            caused(Incident::TerminateEc2ByHand { busy: false }, REPLACED).named("idle"),
+            by_name(REPLACED).named("idle"),
             caused(Incident::TerminateEc2ByHand { busy: true }, Heals("It is replaced; its recording is lost"))
                 .named("busy"),
         ],
         FaultKind::DesiredByHand => vec![
-            caused(Incident::LowerDesiredByHand { to: 0 }, Heals("The next sample raises it")).named("lowered"),
+            by_name(Heals("The next sample raises it")).named("lowered"),
             caused(Incident::RaiseDesiredByHand { by: 6 }, Heals("Scale-in ends what is too much")).named("raised"),
         ],
         FaultKind::MaximumLowered => {
             let rings = Rings(&[("AtMaximumAlarm", 6), ("ScaleOutAlarm", 16), ("PoolEmptyAlarm", 40)]);
-            one(caused(Incident::MaxSizeByHand { to: 1 }, rings).in_the_morning())
+            one(by_name(rings).in_the_morning())
         }
-        FaultKind::ProtectionRemoved => one(caused(Incident::RemoveProtection, Heals("The next minute puts it back"))),
-        FaultKind::HookDeleted => one(caused(Incident::HookDeleted, FUNCTIONS_FAIL)),
+        FaultKind::ProtectionRemoved => one(by_name(Heals("The next minute puts it back"))),
+        FaultKind::HookDeleted => one(by_name(FUNCTIONS_FAIL)),
         FaultKind::MetricsRefused => one(refused(
             "cloudwatch:",
             Rings(&[("FunctionsFailAlarm", 6), ("SignalLostAlarm", 9), ("HeartbeatTooOldAlarm", 14)]),

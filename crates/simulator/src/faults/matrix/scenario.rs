@@ -2,21 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use controller::{
-    Settings,
-    alarms::{ALARMS, SCALE_OUT_POLICY},
-};
+use controller::{Settings, alarms::ALARMS};
 
 use super::super::strikes::{HOUR_MS, MINUTE_MS, Strike};
 use crate::{
     network::CallFaults,
     run::{InvocationFaults, Runner},
 };
-use world::{AlarmConfig, FaultRates, Milliseconds, PolicyConfig, Step, WorldConfig, demand::Request};
+use world::{FaultRates, Milliseconds, NamedFault, WorldConfig, demand::Request, named_fault, shipped};
 
-/// The parameters of the template that are no settings of the functions, with their defaults there; a test holds the two
-/// against each other.
-pub const SHIPPED: [(&str, u32); 3] = [("MinSize", 0), ("MaxSize", 20), ("DrainAlarmHours", 12)];
 /// Eight o'clock on a Monday.
 const BEGINS_AT_HOUR: Milliseconds = 8;
 /// The pool has settled when the fault strikes.
@@ -27,27 +21,12 @@ const RECORDING_MS: Milliseconds = 35 * MINUTE_MS;
 /// What a call to AWS or Jicofo takes at most.
 const LATENCY_MS: u64 = 300;
 
-/// The default of a parameter of the template.
-pub fn shipped(parameter: &str) -> Option<f64> {
-    SHIPPED.iter().find(|(name, _)| *name == parameter).map(|(_, default)| f64::from(*default))
-}
-
-fn size(parameter: &str) -> u32 {
-    SHIPPED.iter().find(|(name, _)| *name == parameter).map_or(0, |(_, default)| *default)
-}
-
 /// The world as the stack is shipped: with all its alarms and its policy, and no instance yet.
 pub(super) fn shipped_world() -> Result<WorldConfig, String> {
-    let step = |lower, upper, adjustment| Step { lower, upper, adjustment };
-    let steps = vec![step(0.0, Some(2.0), 1), step(2.0, Some(4.0), 2), step(4.0, Some(8.0), 4), step(8.0, None, 8)];
-    Ok(WorldConfig {
-        start: WorldConfig::default().start + BEGINS_AT_HOUR * HOUR_MS,
-        min_size: size("MinSize"),
-        max_size: size("MaxSize"),
-        alarms: AlarmConfig::all_declared(shipped)?,
-        policies: vec![PolicyConfig::Step { name: SCALE_OUT_POLICY.into(), steps, warmup_seconds: 300 }],
-        ..WorldConfig::default()
-    })
+    let size = |parameter| shipped(parameter).unwrap_or(0);
+    let start = WorldConfig::default().start + BEGINS_AT_HOUR * HOUR_MS;
+    let (min_size, max_size) = (size("MinSize"), size("MaxSize"));
+    WorldConfig { start, min_size, max_size, ..WorldConfig::default() }.with_shipped_alarms()
 }
 
 /// The settings as they are shipped, and these.
@@ -136,6 +115,15 @@ impl Scenario {
         }
     }
 
+    /// The fault of this name strikes as in any world.
+    pub(super) fn strike_by_name(&mut self, name: &str) -> Result<(), String> {
+        match named_fault(name)? {
+            NamedFault::Happens(incident) => self.strike(Strike::World(incident.clone())),
+            NamedFault::Befalls(set) => set(&mut self.rates),
+        }
+        Ok(())
+    }
+
     pub(super) fn strike(&mut self, strike: Strike) {
         self.strikes.push(strike);
     }
@@ -160,11 +148,11 @@ impl Scenario {
 
     /// Lives through the day, until so many hours after the strike.
     pub(super) fn live(self, hours: i64) -> Result<Lived, String> {
-        let shipped = shipped_world()?;
-        let strike = shipped.start + STRIKES_AFTER_MS;
+        let world = shipped_world()?;
+        let strike = world.start + STRIKES_AFTER_MS;
         let end = strike + hours * HOUR_MS;
-        let demand = self.requests(shipped.start, strike, end);
-        let config = WorldConfig { ssm: self.config.ssm, jicofos: self.config.jicofos, demand, ..shipped };
+        let demand = self.requests(world.start, strike, end);
+        let config = WorldConfig { ssm: self.config.ssm, jicofos: self.config.jicofos, demand, ..world };
         let settings = shipped_settings(&[])?;
         let wanted = settings.jibris_threshold;
         let mut runner = Runner::new(config, settings, invocations(), 1)?;
