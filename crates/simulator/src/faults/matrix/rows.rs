@@ -224,8 +224,8 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         }
         FaultKind::RolesRemoved => one(refused("", CUT_OFF)),
         FaultKind::JibriFailsFromLaunch => one(by_name(Unalarmed(FAILS)).in_the_morning()),
-        FaultKind::JibriFailsLater => one(by_name(Unalarmed(FAILS))),
-        FaultKind::StartsRefused => one(by_name(Unalarmed(FAILS))),
+        FaultKind::JibriFailsLater => one(by_name(Unalarmed(FAILS)).in_the_morning()),
+        FaultKind::StartsRefused => one(by_name(Unalarmed(FAILS)).in_the_morning()),
         FaultKind::AllRecordingsFail => one(by_name(Unalarmed(FAILS))),
         FaultKind::ProsodyRestarts => one(by_name(Heals("The Jibris join again one by one"))),
         FaultKind::Strangers => one(by_name(Heals("Those of the pool record as before"))),
