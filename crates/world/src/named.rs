@@ -1,7 +1,7 @@
 //! Faults by their names, as the simulation of faults has them, each in full: what a person can let strike in a world that
 //! runs. What lies between the functions and AWS, or in their invocations, is not of the world.
 
-use super::{FaultRates, Happening, Incident, JicofoFault, Milliseconds, World};
+use super::{Failing, FaultRates, Happening, Incident, JicofoFault, Milliseconds, World};
 
 /// Longer than a world is looked at.
 const LASTS_MS: Milliseconds = 96 * 3_600_000;
@@ -54,6 +54,20 @@ pub const NAMED_FAULTS: &[(&str, NamedFault)] = {
         ("maximum-lowered", Happens(Incident::MaxSizeByHand { to: 1 })),
         ("protection-removed", Happens(Incident::RemoveProtection)),
         ("hook-deleted", Happens(Incident::HookDeleted)),
+        ("jibri-fails-from-launch", Happens(Incident::NextLaunchFails { count: 3 })),
+        ("jibri-fails-later", Happens(Incident::JibriFails { how: Failing::Recording })),
+        ("starts-refused", Happens(Incident::JibriFails { how: Failing::Start })),
+        ("all-recordings-fail", Happens(Incident::AllRecordingsFail { for_ms: LASTS_MS })),
+        ("prosody-restarts", Happens(Incident::ProsodyRestarts)),
+        ("strangers", Happens(Incident::Strangers { count: 3, named: true, for_ms: LASTS_MS })),
+        ("jibri-restarts-in-container", Happens(Incident::JibriCrashesInContainer)),
+        ("stuck-busy", Happens(Incident::JibriStuck { ffmpeg: false })),
+        ("stuck-recording", Happens(Incident::JibriStuck { ffmpeg: true })),
+        ("finalize-missing", Happens(Incident::FinalizeMissing)),
+        ("torn-recordings", Happens(Incident::NextRecordingsTorn { count: 3 })),
+        ("empty-recordings", Happens(Incident::NextRecordingsEmpty { count: 3 })),
+        ("launches-never-register", Happens(Incident::LaunchesNeverRegister { for_ms: LASTS_MS })),
+        ("launches-cancelled", Happens(Incident::LaunchesCancelled { for_ms: LASTS_MS })),
     ]
 };
 

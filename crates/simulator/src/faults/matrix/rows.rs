@@ -223,8 +223,39 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             one(refused("ssm:GetParameter", rings))
         }
         FaultKind::RolesRemoved => one(refused("", CUT_OFF)),
+        FaultKind::JibriFailsFromLaunch => one(by_name(Unalarmed(FAILS)).in_the_morning()),
+        FaultKind::JibriFailsLater => one(by_name(Unalarmed(FAILS)).in_the_morning()),
+        FaultKind::StartsRefused => one(by_name(Unalarmed(FAILS)).in_the_morning()),
+        FaultKind::AllRecordingsFail => one(by_name(Unalarmed(FAILS))),
+        FaultKind::ProsodyRestarts => one(by_name(Heals("The Jibris join again one by one"))),
+        FaultKind::Strangers => one(by_name(Heals("Those of the pool record as before"))),
+        FaultKind::JibriRestartsInContainer => {
+            one(by_name(Heals("It is available again; its recording is lost from there on")))
+        }
+        FaultKind::StuckBusy => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
+        FaultKind::StuckRecording => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
+        FaultKind::FinalizeMissing => {
+            one(by_name(Unalarmed("No script tells that nothing was uploaded")).may(&["UploadFailedAlarm"]))
+        }
+        FaultKind::TornRecordings => one(by_name(Heals("They are uploaded as they are"))),
+        FaultKind::EmptyRecordings => one(by_name(Heals("They are uploaded as they are"))),
+        FaultKind::OneJicofoEmpty => one(row(
+            |it| {
+                it.config.jicofos = 2;
+                it.strike(Strike::World(Incident::OneJicofoEmpty { for_ms: LASTS_MS }));
+            },
+            Unalarmed("The other lists them"),
+        )),
+        FaultKind::SingleUseMode => {
+            let rings = Rings(&[("AtMaximumAlarm", 120), ("PoolEmptyAlarm", 140)]);
+            one(row(|it| it.config.single_use = true, rings).may(&["ScaleOutAlarm"]))
+        }
+        FaultKind::LaunchesNeverRegister => one(by_name(POOL_EMPTY).in_the_morning()),
+        FaultKind::LaunchesCancelled => one(by_name(POOL_EMPTY).in_the_morning()),
     }
 }
 
+/// Of a Jibri whose recordings fail.
+const FAILS: &str = "It says that it is available, and fails what it is asked for";
 /// Of a Jibri that is busy for ever.
 const LOOKS_BUSY: &str = "It looks like a recording; the pool is as large as it should be beside it";

@@ -97,8 +97,12 @@ impl Stretch {
             return;
         };
         let minutes = (now - *self.since.get_or_insert(now - MINUTE_MS)) / MINUTE_MS;
+        self.reach(minutes, &complaint);
+    }
+
+    fn reach(&mut self, minutes: i64, complaint: &str) {
         if minutes > self.minutes {
-            (self.minutes, self.complaint) = (minutes, complaint);
+            (self.minutes, self.complaint) = (minutes, complaint.to_owned());
         }
     }
 }
@@ -152,7 +156,13 @@ impl Scenario {
         let strike = world.start + STRIKES_AFTER_MS;
         let end = strike + hours * HOUR_MS;
         let demand = self.requests(world.start, strike, end);
-        let config = WorldConfig { ssm: self.config.ssm, jicofos: self.config.jicofos, demand, ..world };
+        let config = WorldConfig {
+            ssm: self.config.ssm,
+            jicofos: self.config.jicofos,
+            single_use: self.config.single_use,
+            demand,
+            ..world
+        };
         let settings = shipped_settings(&[])?;
         let wanted = settings.jibris_threshold;
         let mut runner = Runner::new(config, settings, invocations(), 1)?;
@@ -162,12 +172,17 @@ impl Scenario {
         runner.world().set_rates(self.rates);
         self.strikes.iter().for_each(|strike| strike.befall(&mut runner));
         let (mut short, mut left) = (Stretch::default(), Stretch::default());
-        let mut now = strike;
+        let (mut now, mut first_lost) = (strike, None);
         while now < end {
             now += MINUTE_MS;
-            let refused = runner.world().snapshot().refused;
+            let lost = lost_requests(&runner);
             runner.run_until(now);
-            short.look(now, find_shortage(&runner, wanted, refused));
+            short.look(now, find_shortage(&runner, wanted));
+            // Between two requests it cannot be seen that the next one fails as well.
+            if lost_requests(&runner) > lost {
+                let first = *first_lost.get_or_insert(now);
+                short.reach((now - first) / MINUTE_MS, "a request was refused, or its recording failed");
+            }
             left.look(now, find_remains(&runner));
         }
         let rings = runner.world().rings();
@@ -185,13 +200,16 @@ impl Scenario {
     }
 }
 
-/// What keeps people from recording, in truth: too few Jibris could, or a recording was refused in this minute.
-fn find_shortage(runner: &Runner, wanted: u32, refused_before: u64) -> Option<String> {
+fn lost_requests(runner: &Runner) -> u64 {
     let snapshot = runner.world().snapshot();
-    if snapshot.available < wanted {
-        return Some(format!("{} of {wanted} are available", snapshot.available));
-    }
-    (snapshot.refused > refused_before).then(|| "a recording was refused".to_owned())
+    snapshot.refused + snapshot.failed
+}
+
+/// What keeps people from recording, in truth: too few Jibris could.
+fn find_shortage(runner: &Runner, wanted: u32) -> Option<String> {
+    let snapshot = runner.world().snapshot();
+    let able = snapshot.available - snapshot.failing;
+    (able < wanted).then(|| format!("{able} of {wanted} could record"))
 }
 
 /// What has to be cleared away, in truth: an instance that is of no use or without protection, a Jibri that is busy for
@@ -201,6 +219,10 @@ fn find_remains(runner: &Runner) -> Option<String> {
     // An instance whose Jibri has not started yet is no flaw.
     if let Some(flaw) = world.flaws().into_iter().find(|flaw| !flaw.ends_with("Down")) {
         return Some(flaw);
+    }
+    let fails = |id: &String| world.jibri_activity(id).failing.is_some();
+    if world.running_jibris().iter().any(fails) {
+        return Some("a Jibri says that it is available, and fails what it is asked for".to_owned());
     }
     if let Some(instance) = world.busy_for_longer_than(RECORDING_MS + EVERY_MS).first() {
         return Some(format!("{instance} is busy, and no recording is as long"));
