@@ -84,27 +84,39 @@ fn packed(files: &[InstanceFile]) -> anyhow::Result<String> {
         write!(encoder, "cat >{name} <<'END_OF_FILE'\n{text}END_OF_FILE\n")?;
     }
     let encoded = BASE64_STANDARD.encode(encoder.finish()?);
-    let lines: Vec<&str> = (0..encoded.len()).step_by(120).map(|at| &encoded[at..(at + 120).min(encoded.len())]).collect();
+    let lines: Vec<&str> =
+        (0..encoded.len()).step_by(120).map(|at| &encoded[at..(at + 120).min(encoded.len())]).collect();
     Ok(lines.join("\n"))
 }
 
-/// The text without the lines that are comments alone; a script's first line says what runs it.
+/// The text without the lines that are comments or docstrings alone; a script's first line says what runs it.
 fn without_comments(text: &str) -> String {
+    let mut in_docstring = false;
     let is_kept = |(number, line): &(usize, &str)| {
-        !line.trim_start().starts_with('#') || (*number == 0 && line.starts_with("#!"))
+        let line = line.trim();
+        let begins = !in_docstring && line.starts_with(DOCSTRING);
+        let ends = line.ends_with(DOCSTRING) && (in_docstring || line.len() > DOCSTRING.len());
+        let is_docstring = begins || in_docstring;
+        in_docstring = is_docstring && !ends;
+        !is_docstring && (!line.starts_with('#') || (*number == 0 && line.starts_with("#!")))
     };
     text.split_inclusive('\n').enumerate().filter(is_kept).map(|(_, line)| line).collect()
 }
+
+/// What a docstring begins and ends with.
+const DOCSTRING: &str = "\"\"\"";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_script_keeps_its_first_line_and_loses_its_comments() {
+    fn a_script_keeps_its_first_line_and_loses_its_comments_and_docstrings() {
         let script = "#!/bin/sh\n# Why.\necho a # b\n  # c\n\n";
         assert_eq!(without_comments(script), "#!/bin/sh\necho a # b\n\n");
         assert_eq!(without_comments("# Why.\nname: jibri\n"), "name: jibri\n");
+        let module = "\"\"\"One.\n\nTwo.\n\"\"\"\n\ndef a():\n    \"\"\"Why.\"\"\"\n    return \"\"\n";
+        assert_eq!(without_comments(module), "\ndef a():\n    return \"\"\n");
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Publisher {
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Publisher::Availability => "From `availability`, every sample",
-            Publisher::FinalizeScript => "From an instance, after each recording",
+            Publisher::FinalizeScript => "From an instance, after each upload, and every minute while recordings wait",
             Publisher::Drain => "From `drain`, every minute",
             Publisher::Forecast => "From `forecast`, every five minutes",
         }
@@ -147,7 +147,10 @@ declare_metrics! {
     }
     FinalizeScript {
         UploadedRecordings, Count, "1 when a recording was uploaded and verified, else 0; of uploads that were tried again, too";
-        RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, and its drain tries it again";
+        RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, which tries it again by itself; of that `RecordingsWaiting` tells";
+        UnplayableRecordings, Count, "1 when what was uploaded cannot all be played: a file is empty or has no index, as after a crash, or there is no video or no complete metadata; else 0";
+        RecordingsWaiting, Count, "recordings of one instance that wait for their upload, that of the present recording apart; 0 with the last one, then nothing";
+        OldestRecordingSeconds, Seconds, "since when the oldest of them has waited; 0 with the last one";
     }
     Drain {
         DrainsUnderWay, Count, "instances that the hook holds";
