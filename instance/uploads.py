@@ -152,8 +152,10 @@ def set_aside(path):
 def retry_all(notes):
     """Tries each folder that is due, those that failed least often first: one that always fails delays no other."""
     folders = [path for path in entries(FAILED) if path.is_dir()]
-    # What is gone is forgotten.
-    notes.folders = {path.name: notes.folders[path.name] for path in folders if path.name in notes.folders}
+    gone = notes.folders.keys() - {path.name for path in folders}
+    if gone:
+        notes.folders = {name: note for name, note in notes.folders.items() if name not in gone}
+        notes.write()
     for folder in sorted(folders, key=lambda path: notes.folders.get(path.name, (0, 0))):
         # A drain that has begun goes on by itself.
         if (STATE / "draining").exists():
