@@ -198,6 +198,28 @@ pub const ALARMS: &[Alarm] = &[
         threshold: Threshold::Number(0.0),
         ..COMMON
     },
+    // An instance publishes each minute while any waits, and zero with the last one. Another instance's zero does not end
+    // it within the period, and what an instance leaves unsaid is not that it has none.
+    Alarm {
+        id: "RecordingsWaitAlarm",
+        meaning: "A recording has waited on its instance for its upload for a quarter of an hour or longer",
+        remedy: "Follow [Uploads fail](deploying.md#uploads-fail). Each is tried again every 15 minutes at most, also while its \
+                 Jibri serves; the alarm ends when the last one is up.",
+        watches: Watched::Metric(Metric::OldestRecordingSeconds, Maximum),
+        period_seconds: 300,
+        threshold: Threshold::Number(900.0),
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "UnplayableRecordingsAlarm",
+        meaning: "Two recordings or more within an hour cannot be played; Jibris crash, or their disks are full",
+        remedy: "Follow [A recording cannot be played](instances.md#a-recording-that-cannot-be-played).",
+        watches: Watched::Metric(Metric::UnplayableRecordings, Sum),
+        period_seconds: 3600,
+        threshold: Threshold::Number(2.0),
+        ..COMMON
+    },
     Alarm {
         id: "FunctionsFailAlarm",
         meaning: "Invocations have failed or were throttled in three minutes of a quarter of an hour; see the functions' logs",

@@ -155,12 +155,12 @@ declare_metrics! {
     }
     FinalizeScript {
         UploadedRecordings, Count, "1 when a recording was uploaded and verified, else 0; of uploads that were tried again, too";
-        RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, and its drain tries it again";
-        UnplayableRecordings, Count, "1 when an uploaded recording cannot be played: without an index (`moov`), empty, or without metadata; else 0";
+        RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, which tries it again by itself; of that `RecordingsWaiting` tells";
+        UnplayableRecordings, Count, "1 when what was uploaded cannot all be played: a file is empty or has no index, as after a crash, or there is no video or no complete metadata; else 0";
     }
     UploadTimer {
-        RecordingsWaiting, Count, "recordings that wait on the instance for their upload; 0 with the last that is uploaded";
-        OldestRecordingSeconds, Seconds, "for how long the oldest of them has waited";
+        RecordingsWaiting, Count, "recordings of one instance that wait for their upload, that of the present recording apart; 0 with the last one, then nothing";
+        OldestRecordingSeconds, Seconds, "since when the oldest of them has waited; 0 with the last one";
     }
     Drain {
         DrainsUnderWay, Count, "instances that the hook holds";
