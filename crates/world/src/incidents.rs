@@ -232,6 +232,7 @@ impl World {
         self.jicofo.last_empty_until = self.now;
         self.jicofo.strangers.clear();
         self.machines.values_mut().for_each(|machine| machine.jibri.finalize_missing = false);
+        self.tally.uploads_possible_since = self.now;
         if let Some((until, _)) = &mut self.jicofo.away {
             *until = self.now;
         }
@@ -245,6 +246,9 @@ impl World {
 
     /// Changes how often what goes wrong, from now on.
     pub fn set_rates(&mut self, rates: FaultRates) {
+        if self.config.rates.uploads_fail > rates.uploads_fail {
+            self.tally.uploads_possible_since = self.now;
+        }
         self.config.rates = rates;
     }
 

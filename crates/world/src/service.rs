@@ -10,6 +10,8 @@ use super::{
 const HOUR_MS: Milliseconds = 3_600_000;
 /// After how many failures in a row, without a success, a Jibri is known to be bad.
 pub(super) const KNOWN_AFTER: u32 = 2;
+/// For how long a Jibri must have been idle before a file on its instance is forgotten.
+const IDLE_FOR_MS: Milliseconds = 30 * 60_000;
 /// How long ago that must have been to be counted in the summary.
 const KNOWN_FOR_MS: Milliseconds = 15 * 60_000;
 
@@ -74,9 +76,11 @@ impl World {
                 && machine.jibri.activity == Activity::Idle
                 && !machine.jibri.finalize_missing
                 && machine.jibri.failing_uploads == 0
+                && machine.jibri.busy_until.is_none_or(|until| now - until > IDLE_FOR_MS)
         };
+        let possible_since = self.tally.uploads_possible_since;
         let forgotten = self.machines.values().filter(idle).find_map(|machine| {
-            let since = machine.jibri.upload_failed_at;
+            let since = machine.jibri.upload_failed_at.max(possible_since);
             let waits = machine.jibri.leftovers.iter().find(|folder| now - folder.since.max(since) > limit_ms)?;
             Some((machine.id.clone(), waits.session.clone(), (now - waits.since) / 60_000))
         });

@@ -23,6 +23,8 @@ pub(super) struct WorldTally {
     pub(super) cut_when_taken: u64,
     pub(super) lost_when_taken: u64,
     pub(super) failed_uploads: u64,
+    /// When a setting or a rate that made uploads fail was mended.
+    pub(super) uploads_possible_since: Milliseconds,
     pub(super) launches: u64,
     pub(super) terminations: u64,
     pub(super) drains: u64,
