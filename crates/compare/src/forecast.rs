@@ -182,6 +182,7 @@ impl Forecast {
             hook: DrainHook::Present { default_result: DrainResult::Abandon, heartbeat_timeout_seconds: 7200 },
             instances,
             signal: Signal::Fresh,
+            after_silence: false,
             unaccounted_busy: 0,
             strangers: Vec::new(),
             target: Some(self.target(pool.now())),

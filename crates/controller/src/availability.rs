@@ -19,6 +19,8 @@ use crate::{
 const ROUND_SECONDS: u64 = 60;
 /// For how long a launch that failed is counted, in seconds.
 const FAILED_LAUNCH_SECONDS: u64 = 600;
+/// For how long after a silence Jibris may be joining again, in seconds.
+const AFTER_SILENCE_SECONDS: u64 = 30;
 /// How long before the next invocation no sample begins any more, in seconds.
 const MARGIN_SECONDS: u64 = 5;
 
@@ -61,14 +63,21 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
 struct Silence {
     since: Option<Timestamp>,
     why: Option<String>,
+    /// When a sample last had no signal.
+    last: Option<Timestamp>,
 }
 
 impl Silence {
+    fn ended_within(&self, seconds: u64, now: Timestamp) -> bool {
+        self.last.is_some_and(|last| now.seconds_since(last) <= seconds)
+    }
+
     fn update(&mut self, signal: &Signal, now: Timestamp) {
         match signal {
-            Signal::Fresh => *self = Silence::default(),
+            Signal::Fresh => *self = Silence { last: self.last, ..Silence::default() },
             Signal::Lost { why, .. } => {
                 self.since.get_or_insert(now);
+                self.last = Some(now);
                 self.why = Some(why.clone());
             }
             Signal::NotAsked => {}
@@ -98,6 +107,8 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         descriptions: Some(ports.reader.describe_instances().await),
         jicofos: Some(jicofos),
         target: Some(target),
+        own_jibris: settings.own_jibris.clone(),
+        after_silence: silence.ended_within(AFTER_SILENCE_SECONDS, now),
         silent_seconds,
         ..Readings::new(now, group, &settings.policy)
     });

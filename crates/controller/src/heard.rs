@@ -78,10 +78,18 @@ impl Heard {
         u32::try_from(busy.saturating_sub(self.stats.jibri_sessions)).unwrap_or(u32::MAX)
     }
 
-    /// The Jibris that are none of these instances. A name may be anything at all, and is made fit for a log line.
-    pub(crate) fn strangers(&self, instances: &[Instance]) -> Vec<String> {
+    /// The Jibris that are none of these instances, and none of the operator's own. A name may be anything at all, and is made
+    /// fit for a log line.
+    pub(crate) fn strangers(&self, instances: &[Instance], own: &[String]) -> Vec<String> {
         let ours: BTreeSet<&str> = instances.iter().map(|instance| instance.id.as_str()).collect();
-        self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str())).map(shorten).collect()
+        let is_own = |nickname: &str| {
+            own.iter().any(|name| match name.strip_suffix('*') {
+                Some(beginning) => nickname.starts_with(beginning),
+                None => nickname == name,
+            })
+        };
+        let strangers = self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str()) && !is_own(nickname));
+        strangers.map(shorten).collect()
     }
 
     /// What kept a Jicofo from answering; `None` where all have answered.
@@ -95,11 +103,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_operators_own_jibris_are_no_strangers() {
+        let jibri = |nickname: &str| JicofoJibri {
+            nickname: nickname.into(),
+            healthy: true,
+            busy: false,
+            last_selected_at: None,
+            last_failed_at: None,
+        };
+        let jibris = ["jibri-1", "jibri-11", "office-3", "i-0a"].map(jibri).into();
+        let heard = Heard::listen(vec![Ok(JicofoReading { jibris, ..JicofoReading::default() })]);
+        let own = ["jibri-1".to_owned(), "office-*".to_owned()];
+        assert_eq!(heard.strangers(&[], &own), ["i-0a", "jibri-11"]);
+    }
+
+    #[test]
     fn the_name_of_a_stranger_is_short_and_keeps_to_its_line() {
         let nickname = format!("jibri\n\u{202e}{}", "x".repeat(100_000));
         let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None, last_failed_at: None };
         let heard = Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri], ..JicofoReading::default() })]);
-        let strangers = heard.strangers(&[]);
+        let strangers = heard.strangers(&[], &[]);
         assert!(
             strangers[0].starts_with("jibri\u{fffd}\u{fffd}x") && strangers[0].chars().count() < 300,
             "{strangers:.300?}"

@@ -43,6 +43,8 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         datum(Metric::BusyJibris, counts.busy, now),
         datum(Metric::PendingJibris, counts.pending, now),
         datum(Metric::OverdueJibris, counts.overdue, now),
+        datum(Metric::UnregisteredJibris, counts.unregistered, now),
+        datum(Metric::ReturningJibris, counts.returning, now),
         datum(Metric::StrangerJibris, strangers, now),
         datum(Metric::Shortfall, counts.shortfall, now),
         datum(Metric::Surplus, counts.surplus, now),

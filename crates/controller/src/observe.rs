@@ -86,7 +86,8 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         hook,
         signal,
         unaccounted_busy: heard.unaccounted_busy(),
-        strangers: heard.strangers(&instances),
+        after_silence: readings.after_silence,
+        strangers: heard.strangers(&instances, &readings.own_jibris),
         target: readings.target,
         instances,
     };

@@ -27,6 +27,10 @@ pub(crate) struct Readings {
     pub(crate) drains: Answer<Vec<SentCommand>>,
     /// How many Jibris are wanted.
     pub(crate) target: Option<Target>,
+    /// The operator's own Jibris: nicknames, with a star at the end for any more.
+    pub(crate) own_jibris: Vec<String>,
+    /// Whether this invocation has had no signal until a moment ago.
+    pub(crate) after_silence: bool,
     /// For how long the signal had been lost already, in seconds.
     pub(crate) silent_seconds: u64,
     /// For how long the word of an instance counts, in seconds.
@@ -46,6 +50,8 @@ impl Readings {
             checks: None,
             drains: None,
             target: None,
+            own_jibris: Vec::new(),
+            after_silence: false,
             silent_seconds: 0,
             check_validity_seconds: policy.check_validity_seconds,
         }

@@ -44,6 +44,7 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         jicofos: Some(jicofos),
         checks: Some(checks),
         target: Some(target),
+        own_jibris: settings.own_jibris.clone(),
         ..Readings::new(now, group, policy)
     });
     observed.failures.iter().for_each(|failure| errors.add(failure));

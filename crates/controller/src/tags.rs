@@ -3,7 +3,7 @@
 //! | key | value | written |
 //! | --- | --- | --- |
 //! | `jibri-autoscaler:registered-at` | moment | once, when Jicofo first lists the Jibri |
-//! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing` or `overdue`, a space, moment | when the state changes |
+//! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing`, `vanished` or `overdue`, a space, moment | when the state changes |
 //! | `jibri-autoscaler:draining-since` | moment | once, when its drain begins |
 //! | `jibri-autoscaler:proof` | `good`, a space, moment; or `failed`, how often in a row, the first moment, the last, with spaces | after each recording; a moment is that of its selection |
 //! | `jibri-autoscaler:doubted-at` | moment | when another instance is replaced for failing its recordings |
@@ -108,6 +108,7 @@ pub fn parse_recorded(text: &str) -> Option<Recorded> {
         RecordedState::Busy,
         RecordedState::Unhealthy,
         RecordedState::Missing,
+        RecordedState::Vanished,
         RecordedState::Overdue,
     ];
     let state = states.into_iter().find(|known| known.to_string() == state)?;

@@ -194,6 +194,8 @@ pub enum RecordedState {
     Unhealthy,
     /// [`JibriStatus::Missing`], after it had registered.
     Missing,
+    /// The same, and others went missing at the same time: as after a restart of Prosody, they may join again one by one.
+    Vanished,
     /// [`JibriStatus::Missing`] after its grace, and it never registered.
     Overdue,
 }
@@ -205,6 +207,7 @@ impl fmt::Display for RecordedState {
             RecordedState::Busy => "busy",
             RecordedState::Unhealthy => "unhealthy",
             RecordedState::Missing => "missing",
+            RecordedState::Vanished => "vanished",
             RecordedState::Overdue => "overdue",
         })
     }

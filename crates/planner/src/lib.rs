@@ -18,6 +18,7 @@ mod group;
 mod hook;
 mod instance;
 mod invariant;
+mod launch;
 mod observation;
 mod plan;
 mod policy;
@@ -29,6 +30,7 @@ mod scale_in;
 mod scale_out;
 mod spoken;
 mod time;
+mod vanished;
 mod wait;
 
 pub use action::{Action, DrainResult, Stage, Step};

@@ -16,6 +16,8 @@ pub struct Observation {
     pub instances: Vec<Instance>,
     /// Whether what Jicofo says can be acted on.
     pub signal: Signal,
+    /// Whether this invocation has had no signal until a moment ago: then Jibris may be joining again one by one.
+    pub after_silence: bool,
     /// How many more of the Jibris that Jicofo lists are busy than it counts recordings and streams: these finalize, are stuck,
     /// or are EXPIRED.
     pub unaccounted_busy: u32,

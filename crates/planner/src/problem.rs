@@ -29,6 +29,13 @@ pub enum Problem {
         /// The boot grace, in seconds.
         within_seconds: u64,
     },
+    /// No launch has registered since this one: the next are tried one at a time, and waited for longer and longer.
+    LaunchesDoNotRegister {
+        /// The instance that was launched first; it is kept to be looked at.
+        instance: InstanceId,
+        /// How long ago that was, in seconds.
+        for_seconds: u64,
+    },
     /// So many launches failed, and cannot even be drained, that another would fare no better.
     LaunchesStuck {
         /// How many.
@@ -141,6 +148,11 @@ impl fmt::Display for Problem {
                 Number(*instances, "instance"),
                 Spoken(*within_seconds)
             ),
+            Problem::LaunchesDoNotRegister { instance, for_seconds } => write!(
+                formatter,
+                "no launch has registered with Jicofo for {}; {instance} is kept, look at its logs",
+                Spoken(*for_seconds)
+            ),
             Problem::LaunchesStuck { instances } => write!(
                 formatter,
                 "{} never registered with Jicofo, and cannot be drained: no more launches are replaced; look at the \
@@ -158,7 +170,8 @@ impl fmt::Display for Problem {
             }
             Problem::WrongNames { nicknames } => write!(
                 formatter,
-                "Jicofo lists {}: a Jibri of the group needs JIBRI_INSTANCE_ID set to its EC2 instance id",
+                "Jicofo lists {}, and none of the group's instances: a Jibri of the group needs JIBRI_INSTANCE_ID set to its \
+                 EC2 instance id",
                 Names(nicknames)
             ),
             Problem::RecordingsFail { failures } => write!(

@@ -17,6 +17,11 @@ pub enum Wait {
         /// The boot grace, in seconds.
         within_seconds: u64,
     },
+    /// Jibris have vanished from Jicofo's list together, and are expected to join again.
+    Returns {
+        /// How many.
+        instances: u32,
+    },
     /// The group wants more than it has launched.
     Launches {
         /// How many more.
@@ -89,6 +94,9 @@ impl fmt::Display for Wait {
                 Number(*instances, "instance"),
                 Spoken(*within_seconds)
             ),
+            Wait::Returns { instances } => {
+                write!(formatter, "{} to join again: they vanished together", Number(*instances, "Jibri"))
+            }
             Wait::Launches { instances } => {
                 write!(formatter, "the group to launch {}", Number(*instances, "instance"))
             }

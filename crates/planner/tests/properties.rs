@@ -83,6 +83,7 @@ fn instances() -> impl Strategy<Value = Instance> {
         1 => Just(RecordedState::Busy),
         1 => Just(RecordedState::Unhealthy),
         1 => Just(RecordedState::Missing),
+        1 => Just(RecordedState::Vanished),
         1 => Just(RecordedState::Overdue),
     ];
     let recorded = of((recorded_states, moments()).prop_map(|(state, since)| Recorded { state, since }));
@@ -141,9 +142,15 @@ fn observations() -> impl Strategy<Value = Observation> {
     let sizes = (0u32..10, 0u32..20, 0u32..30);
     let targets = proptest::option::weighted(0.95, (0u32..12, 0u32..6));
     let strangers = proptest::collection::vec("(i-|jibri-)[0-9]", 0..3);
-    let jicofo = (signals, strangers, 0u32..3);
+    let jicofo = (signals, strangers, 0u32..3, any::<bool>());
     (proptest::collection::vec(instances(), 0..24), jicofo, sizes, targets, hooks()).prop_map(
-        |(mut instances, (signal, strangers, unaccounted_busy), (min_size, range, desired), wanted, hook)| {
+        |(
+            mut instances,
+            (signal, strangers, unaccounted_busy, after_silence),
+            (min_size, range, desired),
+            wanted,
+            hook,
+        )| {
             for (number, instance) in instances.iter_mut().enumerate() {
                 instance.id = InstanceId::new(format!("i-{number:03}"));
             }
@@ -151,7 +158,7 @@ fn observations() -> impl Strategy<Value = Observation> {
             let desired_capacity = desired.clamp(min_size, max_size);
             let group = Group { min_size, max_size, desired_capacity, retains_abandoned: desired % 4 != 0 };
             let target = wanted.and_then(|(spare, more)| target(spare, spare + more, spare + more));
-            Observation { now: NOW, group, hook, instances, signal, unaccounted_busy, strangers, target }
+            Observation { now: NOW, group, hook, instances, signal, after_silence, unaccounted_busy, strangers, target }
         },
     )
 }

@@ -147,8 +147,9 @@ impl World {
         };
         jibri.activity = Activity::Finalizing(request);
         jibri.failures = (0, None);
+        let began_at = jibri.busy_since;
+        self.tally.last_success_began_at = self.tally.last_success_began_at.max(began_at);
         self.end_session(id, request);
-        self.tally.last_success_at = Some(self.now);
         self.note(Happening::RecordingEnded { request, instance: id.to_owned() });
     }
 

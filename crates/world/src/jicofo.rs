@@ -21,6 +21,8 @@ pub(super) struct JicofoState {
     pub(super) back_at: Option<Milliseconds>,
     /// Until when the last of several lists no Jibri.
     pub(super) last_empty_until: Milliseconds,
+    /// What the last of several has refused while it listed none.
+    pub(super) last_refused: u64,
     /// What grows when a start fails, and more often than a request is refused.
     pub(super) failures_since_restart: u64,
     /// By request.
@@ -51,7 +53,8 @@ impl World {
         }
     }
 
-    /// What each of the Jicofos does when it is asked now. The first has all the conferences.
+    /// What each of the Jicofos does when it is asked now. The first tells of all the
+    /// conferences, though the last has some: it refuses theirs while it lists no Jibri.
     pub fn jicofos(&mut self) -> Vec<JicofoAnswer> {
         let mut answers = vec![self.jicofo()];
         for number in 1..self.config.jicofos {
@@ -60,7 +63,8 @@ impl World {
             let full = self.stale.jicofo(self.now).cloned().unwrap_or_else(|| self.jicofo_view());
             let empty = last && self.now < self.jicofo.last_empty_until;
             let brewery = if empty { Vec::new() } else { full.brewery };
-            let view = JicofoView { brewery, ..JicofoView::default() };
+            let total_recording_failures = if last { self.jicofo.last_refused } else { 0 };
+            let view = JicofoView { brewery, total_recording_failures, ..JicofoView::default() };
             answers.push(match fault.or(self.jicofo_fault()) {
                 None => JicofoAnswer::Answers(view),
                 Some(fault) => fault.answer(view),

@@ -26,7 +26,7 @@ impl World {
         machine.jibri.failures = (count + 1, known_since.or(second));
         let active = machine.is_active();
         let Some(known_since) = known_since.filter(|_| active) else { return };
-        if self.tally.last_success_at.is_none_or(|at| at < known_since) {
+        if self.tally.last_success_began_at.is_none_or(|at| at < known_since) {
             return;
         }
         self.tally.failed_on_known_bad += u64::from(now - known_since > KNOWN_FOR_MS);

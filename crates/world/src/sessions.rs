@@ -51,6 +51,12 @@ impl World {
             self.schedule(next.at.max(self.now), Due::Request(index + 1));
         }
         self.tally.requests += 1;
+        // Each Jicofo chooses among the Jibris of its own list alone.
+        if self.now < self.jicofo.last_empty_until && (index + 1).is_multiple_of(self.config.jicofos) {
+            self.jicofo.last_refused += 1;
+            self.tally.refused += 1;
+            return self.note(Happening::Refused { request: index });
+        }
         let session = Session { instance: None, on_at: None, accepted: false, waits: false, retries: 0, starts: 0 };
         self.jicofo.sessions.insert(index, session);
         self.start_session(index);

@@ -15,7 +15,8 @@ pub(super) struct WorldTally {
     pub(super) refused: u64,
     pub(super) failed: u64,
     pub(super) failed_on_known_bad: u64,
-    pub(super) last_success_at: Option<Milliseconds>,
+    /// When the last recording began that ended as it should.
+    pub(super) last_success_began_at: Option<Milliseconds>,
     pub(super) cut: u64,
     pub(super) lost: u64,
     pub(super) faults: BTreeMap<&'static str, u64>,

@@ -68,7 +68,8 @@ fn strangers_go_at_once_when_incidents_end() {
 
 #[test]
 fn one_of_two_jicofos_may_list_no_jibri() {
-    let mut world = settled(WorldConfig { jicofos: 2, ..group_of(2) });
+    let demand = (0..6).map(|number| request((150 + 5 * number) * SECOND, 3 * SECOND)).collect();
+    let mut world = settled(WorldConfig { jicofos: 2, demand, ..group_of(2) });
     world.cause(Incident::OneJicofoEmpty { for_ms: MINUTE });
     let lengths = |world: &mut World| -> Vec<usize> {
         let answers = world.jicofos().into_iter();
@@ -82,6 +83,15 @@ fn one_of_two_jicofos_may_list_no_jibri() {
     assert_eq!(lengths(&mut world), [2, 0]);
     wait(&mut world, MINUTE);
     assert_eq!(lengths(&mut world), [2, 2]);
+    let counted: Vec<u64> = world
+        .jicofos()
+        .into_iter()
+        .map(|answer| match answer {
+            JicofoAnswer::Answers(view) => view.total_recording_failures,
+            fault => panic!("{fault:?}"),
+        })
+        .collect();
+    assert_eq!((world.summary().refused, counted), (3, vec![0, 3]), "it has every second conference");
 }
 
 #[test]

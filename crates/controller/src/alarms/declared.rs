@@ -38,7 +38,7 @@ pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "PoolEmptyAlarm",
         meaning: "No Jibri has been available for five minutes, though some are wanted; recordings are refused",
-        remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm` and `OverdueJibrisAlarm` rings too. \
+        remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm`, `LaunchesUnregisteredAlarm` and `RecordingsFailAlarm` rings too. \
                  If none does, demand came faster than instances start: raise `JibrisThreshold`.",
         // With `FORECAST_FLOOR` 0 none is wanted at night. A launch takes three minutes: in less, the first Jibris of a new
         // stack, or of a morning, may not be there yet.
@@ -58,7 +58,7 @@ pub const ALARMS: &[Alarm] = &[
     },
     Alarm {
         id: "RecordingsFailAlarm",
-        meaning: "Recordings fail, and none has gone well since: most likely a setting that all Jibris share",
+        meaning: "Recordings fail, and none has gone well since; most likely a setting that all Jibris share is wrong",
         remedy: "Look at the recorder's password and name, `XMPP_HIDDEN_DOMAIN`, `PUBLIC_URL`, the certificate of the web site, \
                  and UDP from the Jibris to the video bridge: follow [Recordings fail](deploying.md#recordings-fail). No Jibri \
                  is replaced for it meanwhile. It ends with the first recording that goes well.",
@@ -131,12 +131,14 @@ pub const ALARMS: &[Alarm] = &[
         ..COMMON
     },
     Alarm {
-        id: "OverdueJibrisAlarm",
-        meaning: "Instances were launched and their Jibris never registered; look at their logs",
-        remedy: "Follow [A Jibri never registers](deploying.md#a-jibri-never-registers). Each such instance is replaced after \
-                 `BootGraceMinutes`.",
-        watches: Watched::Metric(Metric::OverdueJibris, Minimum),
-        evaluation_periods: 15,
+        id: "LaunchesUnregisteredAlarm",
+        meaning: "Instances were launched and their Jibris do not register; look at their logs",
+        remedy: "Follow [A Jibri never registers](deploying.md#a-jibri-never-registers). The oldest such instance is kept for you \
+                 to look at, and the log of `availability` names it; the others are replaced, one at a time and ever more \
+                 slowly, until one registers.",
+        watches: Watched::Metric(Metric::UnregisteredJibris, Minimum),
+        evaluation_periods: 8,
+        missing: MissingData::Ignore,
         ..COMMON
     },
     Alarm {

@@ -133,7 +133,9 @@ declare_metrics! {
         PendingJibris, Count, "launched within the boot grace and not registered yet, or wanted and not launched yet";
         UnlaunchedJibris, Count, "wanted by the group and not launched yet; part of `PendingJibris`, and does not expire";
         FailedLaunches, Count, "launches that failed in the last ten minutes, while some are not launched";
-        OverdueJibris, Count, "launched longer ago than the boot grace, never registered";
+        OverdueJibris, Count, "launched longer ago than launches are waited for now, never registered";
+        UnregisteredJibris, Count, "launched longer ago than the boot grace, never registered, those included that are waited for or on their way out: it falls when launches register again, and not when they are replaced";
+        ReturningJibris, Count, "vanished from Jicofo's list together with others within the last minute or two: expected to join again, and not launched anew";
         DrainingJibris, Count, "on their way out";
         Shortfall, Count, "spare target − available − pending, at least 0: what `ScaleOutAlarm` watches";
         Surplus, Count, "available − hold target, at least 0: what `ScaleInAlarm` watches";
@@ -142,7 +144,7 @@ declare_metrics! {
         DesiredCapacity, Count, "of the group";
         MaxSize, Count, "of the group";
         SignalLost, Count, "1 while Jicofo cannot be read or believed, else 0; published whenever the group itself can be read";
-        StrangerJibris, Count, "Jibris that Jicofo lists and the group does not hold";
+        StrangerJibris, Count, "Jibris that Jicofo lists, the group does not hold, and `OWN_JIBRIS` does not name";
         Conferences, Count, "of all Jicofos";
         Participants, Count, "of all Jicofos";
         JibriSessions, Count, "recordings and live streams of all Jicofos";

@@ -39,7 +39,9 @@ pub(super) fn note_proofs(view: &View<'_>, plan: &mut Plan) {
     for instance in in_service {
         // A tag that was not read may say it already.
         let Some(record) = instance.ec2.read() else { continue };
-        let Some(selected_at) = instance.last_selected_at else { continue };
+        // Clocks disagree: a selection that lies ahead is looked at when its time has come.
+        let past = instance.last_selected_at.filter(|selected_at| *selected_at < view.observation.now);
+        let Some(selected_at) = past else { continue };
         if record.proof.is_some_and(|proof| proof.selected_at() >= selected_at) {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Wait, judge_service,
-    pool::{LaunchProgress, launch_progress},
+    launch::{LaunchProgress, launch_progress, marker},
     spoken::Spoken,
 };
 
@@ -54,6 +54,11 @@ fn reason_to_replace(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> O
     match instance.jibri {
         JibriStatus::Missing => match launch_progress(view.policy, view.observation, instance) {
             LaunchProgress::Pending => None,
+            LaunchProgress::Overdue
+                if marker(view.policy, view.observation).is_some_and(|one| one.id == instance.id) =>
+            {
+                None
+            }
             // Two readings apart: where no tag can be written, a Jicofo that restarts makes every launch look like this.
             LaunchProgress::Overdue => state_since(instance, RecordedState::Overdue)
                 .filter(|since| now.seconds_since(*since) > 0)
@@ -62,7 +67,9 @@ fn reason_to_replace(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> O
                 if let Evidence::Says(JibriProcess::Gone) = evidence(view, instance) {
                     return Some("its Jibri has exited".into());
                 }
-                let missing_seconds = now.seconds_since(state_since(instance, RecordedState::Missing)?);
+                let gone_since = state_since(instance, RecordedState::Missing);
+                let gone_since = gone_since.or(state_since(instance, RecordedState::Vanished))?;
+                let missing_seconds = now.seconds_since(gone_since);
                 (missing_seconds > grace_seconds)
                     .then(|| format!("Jicofo has not listed it for {}", Spoken(missing_seconds)))
             }

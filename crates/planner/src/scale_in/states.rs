@@ -1,8 +1,9 @@
 //! What a tick notes and mends without ending anything: state tags, protection, names that are not the group's.
 
 use crate::{
-    Action, CommandOutcome, JibriStatus, LifecycleState, Plan, Problem, Recorded, RecordedState, Signal, Wait,
-    pool::{LaunchProgress, launch_progress},
+    Action, CommandOutcome, JibriStatus, LifecycleState, Plan, Problem, Recorded, RecordedState, Wait,
+    launch::{LaunchProgress, is_known, launch_progress, marker},
+    vanished::state_of_gone,
 };
 
 use super::room::View;
@@ -22,14 +23,13 @@ pub(super) fn note_states(view: &View<'_>, plan: &mut Plan) {
             JibriStatus::Missing => match launch_progress(view.policy, view.observation, instance) {
                 LaunchProgress::Pending => continue,
                 LaunchProgress::Overdue => RecordedState::Overdue,
-                LaunchProgress::Done => RecordedState::Missing,
+                LaunchProgress::Done => match state_of_gone(view.observation, instance) {
+                    Some(state) => state,
+                    None => continue,
+                },
             },
             JibriStatus::Unknown | JibriStatus::NotAsked => continue,
         };
-        // Missing from half an answer is not missing.
-        if view.observation.signal != Signal::Fresh && state == RecordedState::Missing {
-            continue;
-        }
         let before = record.recorded.map(|recorded| recorded.state);
         if before != Some(state) {
             let reason = match before {
@@ -74,7 +74,10 @@ pub(super) fn report_strangers(view: &View<'_>, plan: &mut Plan) {
     if !ids.is_empty() {
         plan.waits.push(Wait::Forgetting { nicknames: ids });
     }
-    if !names.is_empty() {
+    // Other owners' Jibris have names too. They are likely to be ours where as many are listed as launches are missed.
+    let observation = view.observation;
+    let missed = marker(view.policy, observation).is_some() && !observation.instances.iter().any(is_known);
+    if missed && names.len() >= usize::try_from(view.counts.overdue).unwrap_or(usize::MAX) {
         plan.problems.push(Problem::WrongNames { nicknames: names });
     }
 }

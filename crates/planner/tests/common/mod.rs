@@ -116,6 +116,7 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
         hook: HOLDS,
         instances,
         signal: Signal::Fresh,
+        after_silence: false,
         unaccounted_busy: 0,
         strangers: vec![],
         target: target(2, 2, 2),
