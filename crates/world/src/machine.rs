@@ -73,14 +73,15 @@ pub struct Folder {
     pub since: Milliseconds,
     /// The finalize script could not upload it, and has moved it out of the directory that Jibri records to.
     pub aside: bool,
-    /// How often the timer has tried it in vain, and when it tries it next.
-    pub(super) tries: u32,
-    pub(super) retry_at: Milliseconds,
+    /// How often the timer has tried it in vain, at most four times.
+    pub tries: u32,
+    /// When the timer tries it next.
+    pub retry_at: Milliseconds,
 }
 
 impl Folder {
     /// One with a recording that can be played, where Jibri has recorded it.
-    pub(super) fn new(session: String, now: Milliseconds) -> Folder {
+    pub fn new(session: String, now: Milliseconds) -> Folder {
         Folder { session, torn: false, empty: false, since: now, aside: false, tries: 0, retry_at: now }
     }
 }
