@@ -84,6 +84,21 @@ fn a_recording_that_ended_within_seconds_is_asked_about_and_then_judged_by_the_i
 }
 
 #[test]
+fn a_recording_that_jicofo_goes_on_with_on_another_jibri_has_failed_whatever_it_left() {
+    let selected_at = NOW.minus_seconds(50);
+    let fleet = |other_seconds_ago| {
+        let other = Instance { last_selected_at: Some(NOW.minus_seconds(other_seconds_ago)), ..busy("i-2") };
+        noted(&plan(&pool(vec![answered(used("i-1", 50), Some(5)), other])))
+            .into_iter()
+            .map(|(name, proof)| (name.to_owned(), proof))
+            .collect::<Vec<_>>()
+    };
+    let failed = Proof::Failed { times: 1, since: selected_at, selected_at };
+    assert_eq!(fleet(20), [("i-1".to_owned(), failed)]);
+    assert_eq!(fleet(60), [("i-1".to_owned(), Proof::Good { selected_at })]);
+}
+
+#[test]
 fn an_answer_that_is_older_than_the_recording_says_nothing_of_it() {
     let mut instance = answered(used("i-1", 50), Some(5));
     let Reading::Read(check) = &mut instance.check else { panic!("a check") };

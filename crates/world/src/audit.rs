@@ -97,6 +97,8 @@ pub(super) struct Audit {
 struct Truth {
     active: u32,
     available: u32,
+    /// Available, and not known to fail recordings. A function may not know it yet.
+    serving: u32,
     booting: u32,
 }
 
@@ -126,11 +128,12 @@ impl World {
     }
 
     fn truth(&self, limits: &AuditLimits) -> Truth {
-        let mut truth = Truth { active: 0, available: 0, booting: 0 };
+        let mut truth = Truth { active: 0, available: 0, serving: 0, booting: 0 };
         for machine in self.machines.values().filter(|machine| machine.is_active()) {
             let young = self.now - machine.launched_at <= limits.boot_grace_ms - SKEW_MS;
             truth.active += 1;
             truth.available += u32::from(machine.is_available());
+            truth.serving += u32::from(machine.can_serve());
             truth.booting += u32::from(machine.exists() && machine.jibri.activity == Activity::Down && young);
         }
         truth
@@ -161,11 +164,11 @@ impl World {
         // An instance that is neither available nor on the way is used or of no use; beyond those, the target may be wanted, and
         // once more without a signal.
         let truth = self.truth(&limits);
-        let used = truth.active - truth.available - truth.booting;
+        let used = truth.active - truth.serving - truth.booting;
         let unheard = if self.jicofo_lately_away() { truth.available } else { 0 };
         let needed = truth.active.max(used + unheard + 2 * limits.most_spare + self.recent_changes());
         if to > from && to > needed && !self.stale.misleads_about_jibris(now) {
-            let Truth { active, available, booting } = truth;
+            let Truth { active, available, booting, .. } = truth;
             let pool = format!("{active} active, {available} available, {booting} booting");
             self.breach(invariant::PENDING, format!("desired capacity is raised to {to}, and {needed} do: {pool}"));
         }
@@ -211,14 +214,14 @@ impl World {
             let minutes = busy_for / MINUTE_MS;
             self.breach(invariant::UNKNOWN, format!("{instance} is ended, and has been busy for {minutes} minutes"));
         }
-        if machine.is_available() && !misled {
+        if machine.can_serve() && !misled {
             self.audit_evidence(&machine, &limits);
         }
         let truth = self.truth(&limits);
         let left = truth.available.saturating_sub(1) + self.recent_changes();
         // An instance whose Jibri has only just come up is replaced for what was true a moment ago.
         let known = machine.jibri.up_since.is_some_and(|since| now - since > OVERLAP_MS);
-        if machine.is_available() && known && left < limits.least_spare && !misled {
+        if machine.can_serve() && known && left < limits.least_spare && !misled {
             let least = limits.least_spare;
             self.breach(invariant::CAP, format!("{instance} is ended, and {left} of {least} to be held are left"));
         }

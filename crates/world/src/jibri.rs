@@ -2,7 +2,7 @@
 //! Source: jibri's `JibriManager`, `InternalHttpApi` and `Main` (exit code 255 after a graceful shutdown).
 
 use super::{
-    AwsError, Due, Happening, JibriActivity, JibriHealthView, Milliseconds, World, error,
+    Due, Happening, JibriActivity, JibriHealthView, Milliseconds, World,
     machine::{Activity, Folder, Jibri, Machine},
 };
 
@@ -77,23 +77,17 @@ impl World {
         }
     }
 
-    /// Tries once to upload a folder that was left; on success it is no longer there.
-    ///
-    /// # Errors
-    /// `ServiceUnavailable` when the upload fails, `NoSuchKey` when there is no such folder.
-    pub fn upload(&mut self, instance: &str, session: &str) -> Result<(), AwsError> {
-        if !self.recordings_on_disk(instance).iter().any(|left| left == session) {
-            return Err(error("NoSuchKey", format!("there is no recording {session} on {instance}")));
-        }
-        if self.next_upload_fails(instance) {
-            let message = "Please reduce your request rate.".to_owned();
-            return Err(AwsError { code: "ServiceUnavailable", message, http_status: 503 });
-        }
-        if let Some(machine) = self.machines.get_mut(instance) {
-            machine.jibri.leftovers.retain(|left| left.session != session);
-        }
-        self.note(Happening::UploadedLate { session: session.to_owned(), instance: instance.to_owned() });
-        Ok(())
+    /// The machines whose Jibri has been busy for longer than this.
+    pub fn busy_for_longer_than(&self, span: Milliseconds) -> Vec<String> {
+        let long = |machine: &&Machine| machine.jibri.busy_since.is_some_and(|since| self.now - since > span);
+        let busy = self.machines.values().filter(|machine| machine.exists()).filter(long);
+        busy.map(|machine| machine.id.clone()).collect()
+    }
+
+    /// The machines with finished recordings that are not uploaded, and how many.
+    pub fn files_waiting(&self) -> Vec<(String, usize)> {
+        let waiting = self.machines.values().filter(|machine| machine.exists() && !machine.jibri.leftovers.is_empty());
+        waiting.map(|machine| (machine.id.clone(), machine.jibri.leftovers.len())).collect()
     }
 
     /// What the marker of the drain script brings about: Jibri is not started on this instance any more. Where no
@@ -103,26 +97,6 @@ impl World {
             machine.jibri.start_forbidden = true;
             machine.jibri.restarts &= machine.jibri.is_up();
         }
-    }
-
-    fn next_upload_fails(&mut self, id: &str) -> bool {
-        let now = self.now;
-        let fails = self.upload_fails_now(id);
-        if let Some(jibri) = self.activity(id).filter(|_| fails) {
-            jibri.upload_failed_at = now;
-        }
-        fails
-    }
-
-    fn upload_fails_now(&mut self, id: &str) -> bool {
-        let Some(jibri) = self.activity(id).filter(|jibri| jibri.failing_uploads > 0 || jibri.finalize_missing) else {
-            return self.befalls(self.config.rates.uploads_fail, "failed-uploads")
-                || self.pending_incidents.take_failed_upload();
-        };
-        if jibri.failing_uploads != FOR_EVER {
-            jibri.failing_uploads = jibri.failing_uploads.saturating_sub(1);
-        }
-        true
     }
 
     fn running(&self, instance: &str) -> Option<&Machine> {
@@ -202,7 +176,12 @@ impl World {
             jibri.good_recording_at = Some(now);
         }
         if fails {
-            jibri.leave_folder(Folder { session: session_of(request), torn, empty, since: now });
+            // The script moves aside what it cannot upload.
+            let folder = Folder { torn, empty, aside: !missing, ..Folder::new(session_of(request), now) };
+            self.leave_folder(id, folder);
+        }
+        if !missing {
+            self.publish_upload(id, !fails, torn || empty);
         }
         match (missing, fails) {
             (true, _) => self.note(Happening::FinalizeMissing { request, instance }),
@@ -246,8 +225,7 @@ impl World {
         if let Activity::Recording(request) | Activity::Finalizing(request) = activity {
             // An mp4 that was cut has no `moov`.
             let torn = matches!(activity, Activity::Recording(_));
-            let folder = Folder { session: session_of(request), torn, empty: false, since: now };
-            machine.jibri.leave_folder(folder);
+            self.leave_folder(id, Folder { torn, ..Folder::new(session_of(request), now) });
         }
         self.hibernate(id, was_busy);
         self.note(Happening::JibriExited { instance: id.to_owned() });
@@ -273,7 +251,7 @@ impl World {
         let Activity::Recording(request) = jibri.activity else { return };
         jibri.activity = Activity::Stuck { ffmpeg };
         jibri.fails_at = None;
-        jibri.leave_folder(Folder { session: session_of(request), torn: true, empty: false, since: now });
+        self.leave_folder(id, Folder { torn: true, ..Folder::new(session_of(request), now) });
         self.end_session(id, request);
     }
 }

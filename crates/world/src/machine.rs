@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Milliseconds;
+use super::{Milliseconds, service::KNOWN_AFTER};
 
 /// `LifecycleState` of the group:
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html>.
@@ -71,6 +71,18 @@ pub struct Folder {
     pub empty: bool,
     /// Since when it waits.
     pub since: Milliseconds,
+    /// The finalize script could not upload it, and has moved it out of the directory that Jibri records to.
+    pub aside: bool,
+    /// How often the timer has tried it in vain, and when it tries it next.
+    pub(super) tries: u32,
+    pub(super) retry_at: Milliseconds,
+}
+
+impl Folder {
+    /// One with a recording that can be played, where Jibri has recorded it.
+    pub(super) fn new(session: String, now: Milliseconds) -> Folder {
+        Folder { session, torn: false, empty: false, since: now, aside: false, tries: 0, retry_at: now }
+    }
 }
 
 /// The Jibri on an instance.
@@ -112,6 +124,8 @@ pub(super) struct Jibri {
     pub(super) upload_failed_at: Milliseconds,
     /// Folders that wait for their upload.
     pub(super) leftovers: Vec<Folder>,
+    /// The timer that tries their upload is scheduled.
+    pub(super) upload_timer: bool,
     pub(super) busy_since: Option<Milliseconds>,
     /// When it was busy last, before now.
     pub(super) busy_until: Option<Milliseconds>,
@@ -146,6 +160,7 @@ impl Default for Jibri {
             failing_uploads: 0,
             upload_failed_at: 0,
             leftovers: Vec::new(),
+            upload_timer: false,
             busy_since: None,
             busy_until: None,
             down_since: None,
@@ -268,6 +283,11 @@ impl Machine {
 
     pub(super) fn exists(&self) -> bool {
         self.ended_at.is_none()
+    }
+
+    /// Whether it is available, and is not known to fail its recordings: one that fails may be ended for that, at any time.
+    pub(super) fn can_serve(&self) -> bool {
+        self.is_available() && self.jibri.failures.0 < KNOWN_AFTER
     }
 
     /// Whether Jicofo would select it, and its Jibri would answer. Whether its recordings succeed is another matter.

@@ -9,9 +9,12 @@ use super::{
 
 const HOUR_MS: Milliseconds = 3_600_000;
 /// After how many failures in a row, without a success, a Jibri is known to be bad.
-const KNOWN_AFTER: u32 = 2;
+pub(super) const KNOWN_AFTER: u32 = 2;
 /// How long ago that must have been to be counted in the summary.
 const KNOWN_FOR_MS: Milliseconds = 15 * 60_000;
+
+/// Within what time of idleness each folder is tried.
+const RETRIED_WITHIN_MS: Milliseconds = 20 * 60_000;
 
 impl World {
     /// A recording has failed on this Jibri: at its START, or soon after.
@@ -21,6 +24,10 @@ impl World {
         let (count, known_since) = machine.jibri.failures;
         let second = (count + 1 == KNOWN_AFTER).then_some(now);
         machine.jibri.failures = (count + 1, known_since.or(second));
+        if second.is_some() {
+            self.audit_change();
+        }
+        let Some(machine) = self.machines.get(id) else { return };
         let active = machine.is_active();
         let Some(known_since) = known_since.filter(|_| active) else { return };
         if self.tally.last_success_began_at.is_none_or(|at| at < known_since) {
@@ -58,9 +65,12 @@ impl World {
             return;
         }
         let now = self.now;
+        // What a crash left is not touched while a Jibri records; then the timer has its patience.
+        let free = |machine: &Machine| machine.jibri.busy_until.is_none_or(|until| now - until > RETRIED_WITHIN_MS);
         let idle = |machine: &&Machine| {
             machine.lifecycle == Lifecycle::InService
                 && machine.exists()
+                && free(machine)
                 && machine.jibri.activity == Activity::Idle
                 && !machine.jibri.finalize_missing
                 && machine.jibri.failing_uploads == 0

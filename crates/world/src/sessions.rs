@@ -52,7 +52,8 @@ impl World {
         }
         self.tally.requests += 1;
         // Each Jicofo chooses among the Jibris of its own list alone.
-        if self.now < self.jicofo.last_empty_until && (index + 1).is_multiple_of(self.config.jicofos) {
+        let of_the_last = self.config.jicofos > 1 && (index + 1).is_multiple_of(self.config.jicofos);
+        if of_the_last && self.now < self.jicofo.last_empty_until {
             self.jicofo.last_refused += 1;
             self.tally.refused += 1;
             return self.note(Happening::Refused { request: index });
@@ -192,6 +193,12 @@ impl World {
             return self.count_failed(request);
         };
         if session.instance.as_deref() != Some(id) || session.waits {
+            return;
+        }
+        let asked = self.config.demand[request];
+        if asked.at + asked.duration_ms <= self.now {
+            // The people have stopped it meanwhile.
+            self.jicofo.sessions.remove(&request);
             return;
         }
         if session.retries == RETRIES {

@@ -59,27 +59,20 @@ impl World {
         let busy_ms = self.rng.between(5 * MINUTE_MS, 60 * MINUTE_MS);
         let drawn = self.rng.below(10);
         let Some(stranger) = self.jicofo.strangers.get_mut(nickname) else { return };
-        if now >= stranger.until {
+        let until = stranger.until;
+        if now >= until {
             self.jicofo.strangers.remove(nickname);
             return;
         }
-        if !stranger.is_busy(now) {
-            match drawn {
-                0..=4 => {
-                    stranger.busy_until = now + busy_ms;
-                    stranger.last_selected_at = Some(now);
-                }
-                5 | 6 => stranger.rejoin_at(now + next_ms / 2),
-                _ => {}
+        match (stranger.is_busy(now), drawn) {
+            (false, 0..=4) => {
+                stranger.busy_until = now + busy_ms;
+                stranger.last_selected_at = Some(now);
             }
-        } else if drawn < 3 {
-            self.jicofo.failures_since_restart += 1;
+            (false, 5 | 6) => stranger.rejoin_at(now + next_ms / 2),
+            (true, 0..=2) => self.jicofo.failures_since_restart += 1,
+            _ => {}
         }
-        let next_at = (now + next_ms).min(stranger_end(self.jicofo.strangers.get(nickname), now + next_ms));
-        self.schedule(next_at, Due::StrangerActs(nickname.to_owned()));
+        self.schedule((now + next_ms).min(until), Due::StrangerActs(nickname.to_owned()));
     }
-}
-
-fn stranger_end(stranger: Option<&Stranger>, otherwise: Milliseconds) -> Milliseconds {
-    stranger.map_or(otherwise, |stranger| stranger.until)
 }

@@ -164,7 +164,7 @@ fn an_unhealthy_jibri_stays_so_and_is_not_selected() {
 
 #[test]
 fn a_jibri_whose_upload_failed_is_idle_and_its_files_stay() {
-    let mut world = settled(recording(1, &[(5, 10), (20, 10)]));
+    let mut world = settled(WorldConfig { uploads_retried: false, ..recording(1, &[(5, 10), (20, 10)]) });
     let id = ids(&mut world).remove(0);
     world.cause(Incident::NextUploadsFail { count: 2 });
     wait(&mut world, 14 * MINUTE);

@@ -37,11 +37,21 @@ const fn of(id: &'static str, source: Source, statistic: Statistic) -> Expressio
 pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "PoolEmptyAlarm",
-        meaning: "No Jibri has been available for three minutes; recordings are refused",
-        remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm`, `LaunchesUnregisteredAlarm` and `RecordingsFailAlarm` rings too. \
-                 If none does, demand came faster than instances start: raise `JibrisThreshold`.",
-        watches: Watched::Metric(Metric::AvailableJibris, Maximum),
-        evaluation_periods: 3,
+        meaning: "No Jibri has been available for five minutes, though some are wanted; recordings are refused",
+        remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm`, `LaunchesUnregisteredAlarm` and \
+                 `RecordingsFailAlarm` rings too. If none does, demand came faster than instances start: raise `JibrisThreshold`.",
+        // With `FORECAST_FLOOR` 0 none is wanted at night. A launch takes three minutes: in less, the first Jibris of a new
+        // stack, or of a morning, may not be there yet.
+        watches: Watched::Expression {
+            id: "available",
+            label: "Available where some are wanted",
+            expression: Expression::Where(
+                &of("wanted", Source::Pool(Metric::SpareTarget), Minimum),
+                &of("jibris", Source::Pool(Metric::AvailableJibris), Maximum),
+                1.0,
+            ),
+        },
+        evaluation_periods: 5,
         comparison: Below,
         missing: MissingData::Missing,
         ..COMMON
@@ -92,7 +102,7 @@ pub const ALARMS: &[Alarm] = &[
                  is not read, or not believed: it suddenly lists no Jibri. No instance is ended meanwhile.",
         watches: Watched::Metric(Metric::SignalLost, Maximum),
         evaluation_periods: 5,
-        missing: MissingData::Breaching,
+        missing: MissingData::MissingAndTold,
         ..COMMON
     },
     Alarm {
@@ -157,7 +167,7 @@ pub const ALARMS: &[Alarm] = &[
                  call fails; if there is no new line in it, `drain` does not run.",
         watches: Watched::Metric(Metric::UnheldDrains, Minimum),
         evaluation_periods: 10,
-        missing: MissingData::Breaching,
+        missing: MissingData::MissingAndTold,
         ..COMMON
     },
     Alarm {
@@ -180,7 +190,10 @@ pub const ALARMS: &[Alarm] = &[
                 Expression::Fill(&of("draining", Source::Pool(Metric::FailedUploads), Maximum), 0.0),
             ]),
         },
+        // A recording that failed stays on its instance, and says so once: an hour without another is well again.
         period_seconds: 300,
+        evaluation_periods: 12,
+        datapoints_to_alarm: Some(1),
         comparison: Above,
         threshold: Threshold::Number(0.0),
         ..COMMON
@@ -209,7 +222,7 @@ pub const ALARMS: &[Alarm] = &[
     },
     Alarm {
         id: "FunctionsFailAlarm",
-        meaning: "Invocations have failed or were throttled, three or more in five minutes; see the functions' logs",
+        meaning: "Invocations have failed or were throttled in three minutes of a quarter of an hour; see the functions' logs",
         remedy: "Read the logs of `availability`, `scale_in` and `drain`: `sam logs --stack-name jibri`. It rings with \
                  `SignalLostAlarm`, since a lost signal fails `availability`, and when \
                  [the hook is missing](deploying.md#the-hook-is-missing), since that fails `scale_in`.",
@@ -225,14 +238,16 @@ pub const ALARMS: &[Alarm] = &[
                 Expression::Fill(&of("drainThrottles", Source::Throttles(Function::Drain), Sum), 0.0),
             ]),
         },
-        period_seconds: 300,
-        threshold: Threshold::Number(3.0),
+        // By minutes: the window slides, and longer periods would part failures that belong together. A quarter of an hour,
+        // or a fault that fails every third invocation would come and go.
+        evaluation_periods: 15,
+        datapoints_to_alarm: Some(3),
         ..COMMON
     },
     // A forecast is valid for three runs: after three failures there is none.
     Alarm {
         id: "ForecastFailsAlarm",
-        meaning: "Three runs of forecast have failed in twenty minutes; without a forecast the pool keeps JibrisThreshold",
+        meaning: "Three runs of forecast have failed in forty minutes; without a forecast the pool keeps JibrisThreshold",
         remedy: "The log of `forecast` names what cannot be read or written, and what is wrong with the planned events. Where \
                  only the planned events are broken, the pool keeps a forecast without them.",
         watches: Watched::Expression {
@@ -244,7 +259,7 @@ pub const ALARMS: &[Alarm] = &[
             ]),
         },
         period_seconds: 300,
-        evaluation_periods: 4,
+        evaluation_periods: 8,
         datapoints_to_alarm: Some(3),
         ..COMMON
     },

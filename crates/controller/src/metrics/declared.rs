@@ -57,6 +57,8 @@ pub enum Publisher {
     Availability,
     /// `instance/finalize.sh`, on an instance.
     FinalizeScript,
+    /// `instance/uploads.py`, on an instance.
+    UploadTimer,
     /// The function `drain`.
     Drain,
     /// The function `forecast`.
@@ -65,14 +67,20 @@ pub enum Publisher {
 
 impl Publisher {
     /// Every publisher, in the order of the page.
-    pub const ALL: [Publisher; 4] =
-        [Publisher::Availability, Publisher::FinalizeScript, Publisher::Drain, Publisher::Forecast];
+    pub const ALL: [Publisher; 5] = [
+        Publisher::Availability,
+        Publisher::FinalizeScript,
+        Publisher::UploadTimer,
+        Publisher::Drain,
+        Publisher::Forecast,
+    ];
 
     /// The publisher and how often it publishes, as the page's heading has it.
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Publisher::Availability => "From `availability`, every sample",
-            Publisher::FinalizeScript => "From an instance, after each upload, and every minute while recordings wait",
+            Publisher::FinalizeScript => "From an instance, after each upload",
+            Publisher::UploadTimer => "From an instance, every minute while recordings wait on it",
             Publisher::Drain => "From `drain`, every minute",
             Publisher::Forecast => "From `forecast`, every five minutes",
         }
@@ -149,8 +157,10 @@ declare_metrics! {
         UploadedRecordings, Count, "1 when a recording was uploaded and verified, else 0; of uploads that were tried again, too";
         RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, which tries it again by itself; of that `RecordingsWaiting` tells";
         UnplayableRecordings, Count, "1 when what was uploaded cannot all be played: a file is empty or has no index, as after a crash, or there is no video or no complete metadata; else 0";
+    }
+    UploadTimer {
         RecordingsWaiting, Count, "recordings of one instance that wait for their upload, that of the present recording apart; 0 with the last one, then nothing";
-        OldestRecordingSeconds, Seconds, "since when the oldest of them has waited; 0 with the last one";
+        OldestRecordingSeconds, Seconds, "for how long the oldest of them has waited; 0 with the last one";
     }
     Drain {
         DrainsUnderWay, Count, "instances that the hook holds";

@@ -111,7 +111,8 @@ fn judge(view: &View<'_>, instance: &Instance, selected_at: Timestamp) -> Outcom
     }
 }
 
-/// A recording that a person has ended soon was a good one: then there is something to play.
+/// A recording that a person has ended soon was a good one: then there is something to play, and Jicofo has not gone on with it
+/// on another Jibri, as it does where one fails (jicofo: JibriSession.java, 511, 737, 939).
 fn judge_by_its_own_word(
     view: &View<'_>,
     instance: &Instance,
@@ -125,7 +126,11 @@ fn judge_by_its_own_word(
         && matches!(report.process, JibriProcess::Idle(_))
     {
         let recorded_at = report.good_recording_seconds.map(|seconds| check.sent_at.minus_seconds(seconds));
+        let goes_on = |at: Timestamp| at > selected_at && at.seconds_since(selected_at) <= BEGUN_WELL_SECONDS;
+        let others = view.observation.instances.iter().filter(|other| other.id != instance.id);
+        let went_on = others.filter_map(|other| other.last_selected_at).any(goes_on);
         return match recorded_at {
+            Some(_) if went_on => Outcome::Failed("Jicofo went on with another Jibri".into()),
             Some(at) if at.plus_seconds(REPORT_SLACK_SECONDS) >= selected_at => Outcome::Good,
             _ => Outcome::Failed(format!("it ended within {}, and left nothing to play", Spoken(lasted_seconds))),
         };

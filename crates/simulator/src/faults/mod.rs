@@ -3,6 +3,7 @@
 
 mod day;
 mod kind;
+pub mod matrix;
 mod plan;
 mod strikes;
 

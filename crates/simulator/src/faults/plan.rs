@@ -21,6 +21,8 @@ const FAULTS_MS: Milliseconds = 11 * HOUR_MS;
 /// How many kinds a day has on which not all are to meet.
 const FEW: usize = 3;
 const DRAIN_LIMIT_MINUTES: Milliseconds = 240;
+/// How long a file may wait on an idle instance in service.
+const FILE_AGE_MS: Milliseconds = 2 * HOUR_MS;
 const PLANNED_PARAMETER: &str = "/jibri/events";
 const FORECAST_PARAMETER: &str = "/jibri/forecast";
 
@@ -136,7 +138,7 @@ fn draw_settings(rng: &mut Rng) -> Result<(Settings, AuditLimits), String> {
         idle_ms: idle_minutes * MINUTE_MS,
         known_bad_ms: None,
         launches_in_vain_per_hour: None,
-        file_age_ms: None,
+        file_age_ms: Some(FILE_AGE_MS),
     };
     Ok((settings, limits))
 }
