@@ -30,6 +30,8 @@ FINALIZE_COMMAND = os.environ.get(
     f"docker compose --project-directory {ROOT} run --rm --no-deps --no-TTY"
     f" --volume {ROOT}/storage:{ROOT}/storage --entrypoint /config/finalize.sh jibri",
 )
+# As in jibri_drain.py: an argument that Jibri's ffmpeg has.
+FFMPEG_MARK = os.environ.get("JIBRI_FFMPEG_MARK", "x11grab")
 HTTP_TIMEOUT_SECONDS = float(os.environ.get("JIBRI_HTTP_TIMEOUT_SECONDS", "5"))
 # For one folder. finalize.sh itself gives up after FINALIZE_LIMIT_SECONDS.
 FINALIZE_SECONDS = float(os.environ.get("JIBRI_FINALIZE_SECONDS", "3000"))
@@ -104,6 +106,14 @@ def entries(directory):
 
 def is_idle():
     """Whether Jibri says that it is idle: it records nothing, and its finalize script has ended (jibri: JibriManager.kt)."""
+    # The ffmpeg of a Jibri that was killed goes on, beside a Jibri that was started again.
+    for command_line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            program, *arguments = command_line.read_bytes().split(b"\0")
+        except OSError:
+            continue  # This process has ended meanwhile.
+        if program.rpartition(b"/")[2] == b"ffmpeg" and FFMPEG_MARK.encode() in arguments:
+            return False
     address = urlsplit(HEALTH_URL)
     try:
         with closing(HTTPConnection(address.hostname, address.port, timeout=HTTP_TIMEOUT_SECONDS)) as connection:

@@ -41,6 +41,7 @@ class Instance(unittest.TestCase):
             "PATH": SEARCH_PATH,
             "JIBRI_ROOT": str(self.root),
             "JIBRI_HTTP_TIMEOUT_SECONDS": "0.5",
+            "JIBRI_FFMPEG_MARK": f"x11grab in {self.root}",
             "UPLOADED": str(self.uploaded),
             "TRIED": str(self.tried),
             **self.jibri.environment,
@@ -122,6 +123,16 @@ class Retry(Instance):
                 self.recorded(directory, name)
             self.run_script()
             self.assertEqual(self.left(), [["present"], []])
+
+    def test_what_the_ffmpeg_of_a_killed_jibri_still_writes_is_left_alone(self):
+        self.recorded(self.recordings, "present")
+        wait = ["ffmpeg", "-c", "import time; time.sleep(60)", self.settings["JIBRI_FFMPEG_MARK"]]
+        with subprocess.Popen(wait, executable=sys.executable) as ffmpeg:
+            self.run_script()
+            self.assertEqual(self.left(), [["present"], []])
+            ffmpeg.kill()
+        self.run_script()
+        self.assertEqual(self.left(), [[], []])
 
     def test_a_recording_that_begins_meanwhile_gets_its_folder_back(self):
         self.recorded(self.recordings, "again")

@@ -79,7 +79,7 @@ impl Publisher {
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Publisher::Availability => "From `availability`, every sample",
-            Publisher::FinalizeScript => "From an instance, after each recording",
+            Publisher::FinalizeScript => "From an instance, after each upload",
             Publisher::UploadTimer => "From an instance, every minute while recordings wait on it",
             Publisher::Drain => "From `drain`, every minute",
             Publisher::Forecast => "From `forecast`, every five minutes",
@@ -160,7 +160,7 @@ declare_metrics! {
     }
     UploadTimer {
         RecordingsWaiting, Count, "recordings of one instance that wait for their upload, that of the present recording apart; 0 with the last one, then nothing";
-        OldestRecordingSeconds, Seconds, "since when the oldest of them has waited; 0 with the last one";
+        OldestRecordingSeconds, Seconds, "for how long the oldest of them has waited; 0 with the last one";
     }
     Drain {
         DrainsUnderWay, Count, "instances that the hook holds";
