@@ -183,6 +183,7 @@ impl Forecast {
             instances,
             signal: Signal::Fresh,
             after_silence: false,
+            untagged: false,
             unaccounted_busy: 0,
             strangers: Vec::new(),
             target: Some(self.target(pool.now())),

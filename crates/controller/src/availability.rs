@@ -65,6 +65,8 @@ struct Silence {
     why: Option<String>,
     /// When a sample last had no signal.
     last: Option<Timestamp>,
+    /// Whether the last sample could not write a tag.
+    untagged: bool,
 }
 
 impl Silence {
@@ -74,7 +76,7 @@ impl Silence {
 
     fn update(&mut self, signal: &Signal, now: Timestamp) {
         match signal {
-            Signal::Fresh => *self = Silence { last: self.last, ..Silence::default() },
+            Signal::Fresh => *self = Silence { last: self.last, untagged: self.untagged, ..Silence::default() },
             Signal::Lost { why, .. } => {
                 self.since.get_or_insert(now);
                 self.last = Some(now);
@@ -110,6 +112,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         own_jibris: settings.own_jibris.clone(),
         after_silence: silence.ended_within(AFTER_SILENCE_SECONDS, now),
         silent_seconds,
+        untagged: silence.untagged,
         ..Readings::new(now, group, &settings.policy)
     });
     // The gap shows without EC2 too: an instance whose launch was not read counts as new, and gets no tag.
@@ -120,7 +123,9 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     }
 
     let plan = plan_scale_out(&settings.policy, &observed.observation);
-    check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors).await;
+    let applied =
+        check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors).await;
+    silence.untagged = !applied.noted;
 
     let counts = count_pool(&settings.policy, &observed.observation);
     let failed_launches = match counts.unlaunched {

@@ -86,7 +86,8 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
     let mut unheld_drains = 0;
     if let Some(observation) = &observation {
         let plan = plan_drains(policy, observation, &mut errors);
-        unheld_drains = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
+        let applied = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
+        unheld_drains = applied.unheld_drains;
     }
     if matches!(scope, Scope::Group) {
         let metrics = drain_metrics(now, observation.as_ref(), retained, unheld_drains);

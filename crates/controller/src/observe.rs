@@ -87,6 +87,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         signal,
         unaccounted_busy: heard.unaccounted_busy(),
         after_silence: readings.after_silence,
+        untagged: readings.untagged,
         strangers: heard.strangers(&instances, &readings.own_jibris),
         target: readings.target,
         instances,

@@ -31,6 +31,8 @@ pub(crate) struct Readings {
     pub(crate) own_jibris: Vec<String>,
     /// Whether this invocation has had no signal until a moment ago.
     pub(crate) after_silence: bool,
+    /// Whether a tag could not be written earlier in this invocation.
+    pub(crate) untagged: bool,
     /// For how long the signal had been lost already, in seconds.
     pub(crate) silent_seconds: u64,
     /// For how long the word of an instance counts, in seconds.
@@ -52,6 +54,7 @@ impl Readings {
             target: None,
             own_jibris: Vec::new(),
             after_silence: false,
+            untagged: false,
             silent_seconds: 0,
             check_validity_seconds: policy.check_validity_seconds,
         }

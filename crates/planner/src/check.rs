@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     Action, CommandOutcome, DrainHook, DrainResult, HealthStatus, Instance, InstanceId, Invariant, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, Stage, Violation, count_pool, proof::with_proofs,
+    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, Stage, Violation, count_pool, launch::{LaunchProgress, is_kept, launch_progress},
+    proof::with_proofs,
 };
 
 /// Holds a plan against the invariants; an error lists all that it would break.
@@ -169,8 +170,12 @@ impl Check<'_> {
             JibriStatus::Unhealthy => recorded_for(1),
             JibriStatus::Missing => match (instance.has_registered(), instance.launched_at()) {
                 (true, _) => says == Some(JibriProcess::Gone) || recorded_for(self.policy.boot_grace_seconds),
+                // The first launch of many in vain stays, and the others are waited for ever longer.
                 (false, Some(launched_at)) => {
-                    now.seconds_since(launched_at) > self.policy.boot_grace_seconds && recorded_for(1)
+                    now.seconds_since(launched_at) > self.policy.boot_grace_seconds
+                        && recorded_for(1)
+                        && launch_progress(self.policy, self.observation, instance) == LaunchProgress::Overdue
+                        && !is_kept(self.policy, self.observation, instance)
                 }
                 (false, None) => false,
             },

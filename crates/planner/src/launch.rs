@@ -61,12 +61,25 @@ pub(crate) fn marker<'a>(policy: &Policy, observation: &'a Observation) -> Optio
     });
     let marker = overdue.min_by_key(|instance| (instance.launched_at(), instance.id.clone()))?;
     let launched_at = marker.launched_at()?;
-    let registered_since = observation.instances.iter().filter_map(|instance| instance.ec2.read().zip(Some(instance)));
-    let mut registered_since = registered_since.filter(|(record, instance)| {
-        let tagged = record.registered_at.is_some_and(|at| at > launched_at);
-        tagged || (instance.jibri.is_listed() && record.launched_at > launched_at)
-    });
-    registered_since.next().is_none().then_some(marker)
+    // One that is listed for the first time is noted in this very tick.
+    let registered_at = |instance: &Instance| {
+        let tagged = instance.ec2.read().and_then(|record| record.registered_at);
+        tagged.or(instance.jibri.is_listed().then_some(observation.now))
+    };
+    let mut registered = observation.instances.iter().filter_map(registered_at);
+    (!registered.any(|at| at > launched_at)).then_some(marker)
+}
+
+/// Whether the marker stays. Where the group is full, it holds the place of a launch that might register: then it stays for as
+/// long as any launch is waited for.
+pub(crate) fn is_kept(policy: &Policy, observation: &Observation, instance: &Instance) -> bool {
+    if marker(policy, observation).is_none_or(|marker| marker.id != instance.id) {
+        return false;
+    }
+    let active = observation.instances.iter().filter(|instance| instance.is_active()).count();
+    let full = u32::try_from(active).unwrap_or(u32::MAX) >= observation.group.max_size;
+    let age_seconds = instance.launched_at().map_or(0, |at| observation.now.seconds_since(at));
+    !full || age_seconds <= LONGEST_PATIENCE_SECONDS.max(policy.boot_grace_seconds)
 }
 
 /// Whether an instance was launched longer ago than the boot grace, and has never registered; on its way out, too.

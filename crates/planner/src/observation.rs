@@ -18,6 +18,8 @@ pub struct Observation {
     pub signal: Signal,
     /// Whether this invocation has had no signal until a moment ago: then Jibris may be joining again one by one.
     pub after_silence: bool,
+    /// Whether a tag could not be written a moment ago: then what no tag says may have been so for long.
+    pub untagged: bool,
     /// How many more of the Jibris that Jicofo lists are busy than it counts recordings and streams: these finalize, are stuck,
     /// or are EXPIRED.
     pub unaccounted_busy: u32,

@@ -81,8 +81,10 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     if let Some(target) = &observation.target {
         let coming = counts.available + counts.pending + counts.returning + kept;
         counts.shortfall = target.spare.saturating_sub(coming);
-        if launch::marker(policy, observation).is_some() {
-            // What is launched now would fare like what was launched before: one at a time shows whether that is still so.
+        // One may be bad luck. Where several do not register, what is launched now would fare like them: one at a time shows
+        // whether that is still so.
+        let several = counts.unregistered > 1 || counts.pending > counts.unlaunched;
+        if several && launch::marker(policy, observation).is_some() {
             counts.shortfall = counts.shortfall.min(1u32.saturating_sub(counts.pending));
         }
         counts.surplus = counts.available.saturating_sub(target.hold.max(target.spare));

@@ -153,3 +153,56 @@ fn what_vanished_together_and_stays_away_is_replaced_like_any_other() {
     let observation = pool(vec![idle("i-1", 1), away("i-2"), away("i-3")]);
     assert_eq!(terminated(&scale_in(&observation)), ["i-2", "i-3"]);
 }
+
+#[test]
+fn where_no_tag_can_be_written_those_that_vanished_are_made_up_for() {
+    let mut observation = pool(vec![missing("i-1"), missing("i-2"), idle("i-3", 5)]);
+    observation.target = target(3, 3, 3);
+    assert_eq!(counts(&observation).shortfall, 0);
+    observation.untagged = true;
+    assert_eq!(counts(&observation).shortfall, 2);
+}
+
+#[test]
+fn one_that_vanishes_a_sample_after_the_others_is_expected_back_too() {
+    let gone = |name: &str| recorded(missing(name), RecordedState::Vanished, NOW.minus_seconds(10));
+    let mut observation = pool(vec![gone("i-1"), gone("i-2"), missing("i-3"), idle("i-4", 5)]);
+    observation.target = target(4, 4, 4);
+    assert_eq!(counts(&observation).shortfall, 0);
+}
+
+#[test]
+fn where_the_group_is_full_a_launch_in_vain_does_not_keep_its_place() {
+    let full = |minutes| {
+        let mut observation = pool(vec![overdue("i-1", minutes)]);
+        observation.group.max_size = 1;
+        observation
+    };
+    assert_eq!(terminated(&scale_in(&full(25))), Vec::<&str>::new());
+    assert_eq!(terminated(&scale_in(&full(35))), ["i-1"]);
+}
+
+#[test]
+fn one_launch_in_vain_does_not_hold_a_healthy_pool_back() {
+    let mut observation = pool(vec![overdue("i-1", 30), busy("i-2"), busy("i-3")]);
+    observation.target = target(6, 6, 6);
+    assert_eq!(counts(&observation).shortfall, 6);
+}
+
+#[test]
+fn launches_that_cannot_be_drained_are_no_sign_of_wrong_names() {
+    let stuck = |number| Instance { lifecycle: LifecycleState::TerminatingWait, ..booting(&format!("i-{number}"), 60) };
+    let plan = scale_in(&pool((0..3).map(stuck).chain([overdue("i-9", 90)]).collect()));
+    assert!(!plan.problems.iter().any(|problem| matches!(problem, Problem::WrongNames { .. })), "{plan}");
+}
+
+#[test]
+fn the_check_lets_neither_the_first_launch_in_vain_go_nor_one_that_is_waited_for() {
+    let observation = pool(vec![overdue("i-1", 60), overdue("i-2", 25)]);
+    for id in ["i-1", "i-2"] {
+        let mut plan = Plan::default();
+        let action = Action::Terminate { instance: InstanceId::new(id), decrement: false };
+        plan.steps.push(Step { action, reason: "a bug".into() });
+        assert!(check_plan(&Policy::default(), &observation, &plan).is_err(), "{id}");
+    }
+}

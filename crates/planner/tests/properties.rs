@@ -142,11 +142,11 @@ fn observations() -> impl Strategy<Value = Observation> {
     let sizes = (0u32..10, 0u32..20, 0u32..30);
     let targets = proptest::option::weighted(0.95, (0u32..12, 0u32..6));
     let strangers = proptest::collection::vec("(i-|jibri-)[0-9]", 0..3);
-    let jicofo = (signals, strangers, 0u32..3, any::<bool>());
+    let jicofo = (signals, strangers, 0u32..3, any::<[bool; 2]>());
     (proptest::collection::vec(instances(), 0..24), jicofo, sizes, targets, hooks()).prop_map(
         |(
             mut instances,
-            (signal, strangers, unaccounted_busy, after_silence),
+            (signal, strangers, unaccounted_busy, [after_silence, untagged]),
             (min_size, range, desired),
             wanted,
             hook,
@@ -158,7 +158,7 @@ fn observations() -> impl Strategy<Value = Observation> {
             let desired_capacity = desired.clamp(min_size, max_size);
             let group = Group { min_size, max_size, desired_capacity, retains_abandoned: desired % 4 != 0 };
             let target = wanted.and_then(|(spare, more)| target(spare, spare + more, spare + more));
-            Observation { now: NOW, group, hook, instances, signal, after_silence, unaccounted_busy, strangers, target }
+            Observation { now: NOW, group, hook, instances, signal, after_silence, untagged, unaccounted_busy, strangers, target }
         },
     )
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Wait, judge_service,
-    launch::{LaunchProgress, launch_progress, marker},
+    launch::{LaunchProgress, is_kept, launch_progress},
     spoken::Spoken,
 };
 
@@ -54,11 +54,7 @@ fn reason_to_replace(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> O
     match instance.jibri {
         JibriStatus::Missing => match launch_progress(view.policy, view.observation, instance) {
             LaunchProgress::Pending => None,
-            LaunchProgress::Overdue
-                if marker(view.policy, view.observation).is_some_and(|one| one.id == instance.id) =>
-            {
-                None
-            }
+            LaunchProgress::Overdue if is_kept(view.policy, view.observation, instance) => None,
             // Two readings apart: where no tag can be written, a Jicofo that restarts makes every launch look like this.
             LaunchProgress::Overdue => state_since(instance, RecordedState::Overdue)
                 .filter(|since| now.seconds_since(*since) > 0)

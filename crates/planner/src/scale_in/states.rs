@@ -77,7 +77,8 @@ pub(super) fn report_strangers(view: &View<'_>, plan: &mut Plan) {
     // Other owners' Jibris have names too. They are likely to be ours where as many are listed as launches are missed.
     let observation = view.observation;
     let missed = marker(view.policy, observation).is_some() && !observation.instances.iter().any(is_known);
-    if missed && names.len() >= usize::try_from(view.counts.overdue).unwrap_or(usize::MAX) {
+    let missing = usize::try_from(view.counts.overdue.max(1)).unwrap_or(usize::MAX);
+    if missed && names.len() >= missing {
         plan.problems.push(Problem::WrongNames { nicknames: names });
     }
 }

@@ -117,6 +117,7 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
         instances,
         signal: Signal::Fresh,
         after_silence: false,
+        untagged: false,
         unaccounted_busy: 0,
         strangers: vec![],
         target: target(2, 2, 2),
