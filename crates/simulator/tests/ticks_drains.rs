@@ -58,6 +58,9 @@ fn an_instance_that_leaves_the_warm_pool_ends_by_its_event_and_no_other_drain_is
         drain_limit_ms: 46 * HOUR,
         boot_grace_ms: 10 * MINUTE,
         idle_ms: 10 * MINUTE,
+        known_bad_ms: None,
+        launches_in_vain_per_hour: None,
+        file_age_ms: None,
     };
     let mut runner = recording_for(HOUR, |config| config.audit = Some(limits), &[]);
     go_on(&mut runner, 2 * SECOND);

@@ -29,6 +29,9 @@ pub(super) mod invariant {
     pub(crate) const PENDING: &str = "5 pending capacity counts";
     pub(crate) const CAP: &str = "6 terminations are capped, and leave what is to be held";
     pub(crate) const ENDS: &str = "8 every drain ends, and not before its time";
+    pub(crate) const SERVICE: &str = "9 what fails again and again does not count";
+    pub(crate) const LAUNCHES: &str = "5 launches in vain are bounded";
+    pub(crate) const FILES: &str = "12 a file on an instance is on its way up";
 }
 
 /// What the functions were told to keep.
@@ -46,6 +49,13 @@ pub struct AuditLimits {
     pub boot_grace_ms: Milliseconds,
     /// How long a Jibri must have been idle before it may go.
     pub idle_ms: Milliseconds,
+    /// For how long a Jibri may still be given recordings after the second in a row has failed on it, while recordings on
+    /// others succeed and every Jicofo answers.
+    pub known_bad_ms: Option<Milliseconds>,
+    /// The most launches within an hour whose Jibri never registers.
+    pub launches_in_vain_per_hour: Option<usize>,
+    /// How long a file may wait on an instance in service whose Jibri is idle, when its upload would succeed.
+    pub file_age_ms: Option<Milliseconds>,
 }
 
 /// What one invocation has heard and done so far.
@@ -79,6 +89,8 @@ pub(super) struct Audit {
     /// Instances that were given up, and could have been drained if they had been told to.
     needlessly_abandoned: Vec<(Milliseconds, String)>,
     pub(super) hook_deleted_at: Option<Milliseconds>,
+    /// When launches began whose Jibri never registers; of the last hour.
+    pub(super) launches_in_vain: VecDeque<Milliseconds>,
 }
 
 /// The pool as it really is.
@@ -242,8 +254,7 @@ impl World {
         let Some(machine) = self.machines.get(instance).filter(|machine| machine.exists()).cloned() else { return };
         let jibri = &machine.jibri;
         if result == "CONTINUE" {
-            let may_start = jibri.activity == Activity::Down && !jibri.start_forbidden;
-            if jibri.is_up() || may_start || !jibri.leftovers.is_empty() {
+            if jibri.is_up() || jibri.may_start() || !jibri.leftovers.is_empty() {
                 let (activity, files) = (jibri.activity, jibri.leftovers.len());
                 let detail = format!("the drain of {instance} ends; its Jibri: {activity:?}, {files} not uploaded");
                 self.breach(invariant::SHUTDOWN, detail);
@@ -251,7 +262,7 @@ impl World {
             return;
         }
         let quiet = jibri.busy_until.is_none_or(|until| self.now - until > UNKNOWN_FOR_MS);
-        if quiet && !jibri.is_busy() && jibri.failing_uploads == 0 {
+        if quiet && !jibri.is_busy() && jibri.failing_uploads == 0 && !jibri.finalize_missing {
             self.audit.needlessly_abandoned.push((self.now, instance.to_owned()));
         }
         let age_ms = machine.wait.as_ref().map_or(0, |wait| self.now - wait.began_at);

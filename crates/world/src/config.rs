@@ -1,6 +1,6 @@
 //! What a world is made of.
 
-use super::{Milliseconds, alarms::AlarmConfig, audit::AuditLimits, policies::PolicyConfig};
+use super::{Failing, Milliseconds, alarms::AlarmConfig, audit::AuditLimits, policies::PolicyConfig};
 use crate::demand::Request;
 
 /// The namespace under which every metric is kept.
@@ -53,6 +53,8 @@ pub struct WorldConfig {
     pub incidents: Vec<(Milliseconds, Incident)>,
     /// How often what goes wrong.
     pub rates: FaultRates,
+    /// `jibri.single-use-mode`: a Jibri is EXPIRED after its first recording.
+    pub single_use: bool,
     /// How many Jicofos there are; every Jibri registers with each of them.
     pub jicofos: usize,
     /// What the functions are held to, for a world that is to find out whether they keep it.
@@ -169,6 +171,66 @@ pub enum Incident {
     },
     /// Jicofo restarts: its list is empty, and its counters are zero; the Jibris join again one by one.
     JicofoRestarts,
+    /// Prosody restarts: Jicofo's list is empty, and the Jibris join again one by one, a second apart.
+    ProsodyRestarts,
+    /// Jibris of another owner are in the brewery.
+    Strangers {
+        /// How many.
+        count: u32,
+        /// Under names such as `jibri-1`, and not under instance ids.
+        named: bool,
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
+    /// An available Jibri begins to fail, for ever, and says IDLE and HEALTHY.
+    JibriFails {
+        /// How it fails.
+        how: Failing,
+    },
+    /// The Jibris of the next launches fail each recording, and say IDLE and HEALTHY.
+    NextLaunchFails {
+        /// How many.
+        count: u32,
+    },
+    /// A setting is wrong: each recording fails within a minute, on every Jibri.
+    AllRecordingsFail {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
+    /// A Jibri crashes while it records, and its container starts it again at once.
+    JibriCrashesInContainer,
+    /// A Jibri that records says BUSY for ever, and Jicofo counts no session on it.
+    JibriStuck {
+        /// Whether its ffmpeg goes on.
+        ffmpeg: bool,
+    },
+    /// The finalize script of an instance is not executable.
+    FinalizeMissing,
+    /// The mp4 of the next recordings cannot be played.
+    NextRecordingsTorn {
+        /// How many.
+        count: u32,
+    },
+    /// The mp4 of the next recordings has no content.
+    NextRecordingsEmpty {
+        /// How many.
+        count: u32,
+    },
+    /// The last of several Jicofos lists no Jibri.
+    OneJicofoEmpty {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
+    /// No Jibri of a launch registers.
+    LaunchesNeverRegister {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
+    /// Launches end as `Cancelled`: their volume's key may not be used.
+    LaunchesCancelled {
+        /// For how long, in milliseconds.
+        for_ms: Milliseconds,
+    },
     /// An idle Jibri becomes UNHEALTHY, for ever.
     JibriUnhealthy,
     /// A Jibri becomes EXPIRED, which Jicofo shows as busy for ever.
@@ -340,6 +402,7 @@ impl Default for WorldConfig {
             demand: Vec::new(),
             incidents: Vec::new(),
             rates: FaultRates::default(),
+            single_use: false,
             jicofos: 1,
             audit: None,
         }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    ActivityView, AwsError, Due, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig, error,
+    ActivityView, AwsError, Due, Failing, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig,
+    error,
     machine::{Jibri, Lifecycle, Machine},
     milliseconds,
 };
@@ -223,6 +224,12 @@ impl World {
                 self.schedule(self.group.retry_at, Due::Reconcile);
                 break;
             }
+            if self.now < self.pending_incidents.cancelled_until {
+                if self.now >= self.group.retry_at {
+                    self.cancel_launch();
+                }
+                break;
+            }
             self.launch();
         }
         for _ in self.group.desired..active {
@@ -234,6 +241,24 @@ impl World {
             };
             self.begin_terminating(&victim, "scale-in");
         }
+    }
+
+    /// A launch whose volume cannot be decrypted: EC2 ends the instance before it is in service, and the activity is
+    /// not `Failed` but `Cancelled`:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html>.
+    fn cancel_launch(&mut self) {
+        self.group.launches += 1;
+        let id = self.draw_id();
+        let message = "Instance became unhealthy while waiting for instance to be in InService state. Termination \
+                       Reason: Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state";
+        self.note(Happening::LaunchCancelled { instance: id.clone() });
+        self.record_activity(format!("Launching a new EC2 instance: {id}"), "Cancelled", message.into());
+        self.group.retry_at = self.now + RETRY_MS;
+        self.schedule(self.group.retry_at, Due::Reconcile);
+    }
+
+    fn draw_id(&mut self) -> String {
+        format!("i-{:017x}", (self.group.launches << 28) | (self.rng.next_u64() & 0xfff_ffff))
     }
 
     /// The default termination policy, as far as it matters here: fullest zone, oldest template, oldest instance:
@@ -261,7 +286,7 @@ impl World {
 
     fn launch(&mut self) {
         self.group.launches += 1;
-        let id = format!("i-{:017x}", (self.group.launches << 28) | (self.rng.next_u64() & 0xfff_ffff));
+        let id = self.draw_id();
         let zones = self.zone_counts();
         let emptiest = self.config.zones.iter().min_by_key(|zone| zones.get(*zone).copied().unwrap_or(0));
         let zone = emptiest.cloned().unwrap_or_default();
@@ -270,6 +295,7 @@ impl World {
         let in_service_ms = milliseconds(launch.in_service_seconds).min(boot_ms);
         let rates = self.config.rates;
         let registers = !(self.pending_incidents.take_unregistered()
+            || self.now < self.pending_incidents.unregistered_until
             || self.befalls(rates.never_registers, "unregistered-launches"));
         let boot_ms =
             if self.befalls(rates.registers_late, "late-registrations") { boot_ms * LATE_FACTOR } else { boot_ms };
@@ -280,11 +306,18 @@ impl World {
             ssm_at: self.now + self.draw_up_to(self.config.ssm.registration_seconds),
             template_version: self.group.template_version,
             tags: self.config.group_tags.iter().cloned().chain([own_tag]).collect(),
-            jibri: Jibri { start_forbidden: !registers, ..Jibri::default() },
+            jibri: Jibri {
+                start_forbidden: !registers,
+                failing: self.pending_incidents.take_failing_launch().then_some(Failing::Recording),
+                ..Jibri::default()
+            },
             ..Machine::new(id.clone(), zone.clone(), self.now)
         };
         self.machines.insert(id.clone(), machine);
         self.tally.launches += 1;
+        if !registers {
+            self.count_launch_in_vain();
+        }
         self.schedule(self.now + in_service_ms, Due::InService(id.clone()));
         self.schedule(self.now + boot_ms, Due::JibriStarts(id.clone()));
         if dies {

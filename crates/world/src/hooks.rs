@@ -220,12 +220,19 @@ impl World {
             return;
         };
         machine.settle_busy(now);
-        machine.jibri.in_brewery = false;
+        let was_busy = machine.jibri.is_busy();
+        machine.jibri.restarts = false;
+        if machine.jibri.is_up() {
+            machine.jibri.down_since = Some(now);
+        }
         let leftovers = std::mem::take(&mut machine.jibri.leftovers).len();
         let activity = std::mem::replace(&mut machine.jibri.activity, Activity::Exited);
         let (lived_ms, busy_ms) = (now - machine.launched_at, machine.busy_ms);
         self.tally.busy_ms += busy_ms;
         self.tally.idle_ms += lived_ms - busy_ms;
+        if !matches!(activity, Activity::Down | Activity::Exited) {
+            self.hibernate(id, was_busy);
+        }
         self.note(Happening::Ended { instance: id.to_owned() });
         let cut = matches!(activity, Activity::Recording(_) | Activity::Finalizing(_));
         self.audit_end(id, cut, leftovers);

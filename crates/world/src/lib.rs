@@ -9,6 +9,7 @@ mod alarms;
 mod api;
 pub mod arn;
 mod audit;
+mod brewery;
 mod config;
 pub mod demand;
 mod ec2;
@@ -24,8 +25,11 @@ mod policies;
 mod published;
 pub mod rng;
 mod scaling;
+mod service;
+mod sessions;
 mod ssm;
 mod stale;
+mod strangers;
 mod summary;
 
 use std::{
@@ -82,9 +86,13 @@ enum Due {
     HealthCheck(String),
     Forget(String),
     Request(usize),
+    StartTimesOut(String, usize),
+    RecordingFails(String, usize),
     RecordingEnds(String, usize),
     FinalizeEnds(String, usize),
     Rejoin(String),
+    LeavesBrewery(String, Milliseconds),
+    StrangerActs(String),
     CommandArrives(usize),
     CommandEnds(usize),
     CommandTimesOut(usize),
@@ -210,9 +218,13 @@ impl World {
             Due::HealthCheck(id) => self.replace_dead(&id),
             Due::Forget(id) => drop(self.machines.remove(&id)),
             Due::Request(index) => self.ask_for_recording(index),
+            Due::StartTimesOut(id, request) => self.time_out_start(&id, request),
+            Due::RecordingFails(id, request) => self.fail_recording(&id, request),
             Due::RecordingEnds(id, request) => self.end_recording(&id, request),
             Due::FinalizeEnds(id, request) => self.end_finalize(&id, request),
             Due::Rejoin(id) => self.join_brewery(&id),
+            Due::LeavesBrewery(id, ended_at) => self.end_hibernation(&id, ended_at),
+            Due::StrangerActs(nickname) => self.let_stranger_act(&nickname),
             Due::CommandArrives(index) => self.run_command(index),
             Due::CommandEnds(index) => self.end_command(index),
             Due::CommandTimesOut(index) => self.time_out_command(index),

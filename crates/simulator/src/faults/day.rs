@@ -98,6 +98,7 @@ impl Watch<'_> {
             while let Some((_, _, strike)) = strikes.next_if(|(at, _, _)| *at <= now) {
                 self.strike(strike);
             }
+            self.runner.world().audit_files();
             let found = self.runner.world().breaches().first().cloned();
             if let Some(breach) = found.or_else(|| self.look(now)) {
                 return Some(breach);
@@ -183,7 +184,7 @@ fn count_strikes(plan: &DayPlan) -> BTreeMap<&'static str, u64> {
     for (_, kind, _) in &plan.faults.strikes {
         *faults.entry(kind.name()).or_default() += 1;
     }
-    for kind in [FaultKind::ClockSkew, FaultKind::SsmRegistersLate] {
+    for kind in [FaultKind::ClockSkew, FaultKind::SsmRegistersLate, FaultKind::SingleUseMode] {
         if plan.kinds.contains(&kind) {
             *faults.entry(kind.name()).or_default() += 1;
         }

@@ -81,6 +81,7 @@ impl DayPlan {
         let span = Span { from: self.config.start, until: self.calm_from };
         self.faults = Faults::none(span, self.faults.invocations.call_latency_ms);
         self.config.ssm = WorldConfig::default().ssm;
+        self.config.single_use = false;
         self.kinds.clear();
         self
     }
@@ -133,6 +134,9 @@ fn draw_settings(rng: &mut Rng) -> Result<(Settings, AuditLimits), String> {
         drain_limit_ms: DRAIN_LIMIT_MINUTES * MINUTE_MS,
         boot_grace_ms: boot_minutes * MINUTE_MS,
         idle_ms: idle_minutes * MINUTE_MS,
+        known_bad_ms: None,
+        launches_in_vain_per_hour: None,
+        file_age_ms: None,
     };
     Ok((settings, limits))
 }
