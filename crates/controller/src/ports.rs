@@ -21,8 +21,15 @@ pub trait CloudReader {
     async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError>;
     /// A page of the group's instances as EC2 knows them (`ec2:DescribeInstances`), tags included. EC2 lags behind the group.
     async fn describe_instances_page(&self, token: Option<String>) -> Result<Page<InstanceDescription>, CallError>;
-    /// Why launches have failed since then, newest first (`autoscaling:DescribeScalingActivities`).
-    async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError>;
+    /// A page of the group's activities that began since then and are of one of these statuses, or of any where none is
+    /// named: newest first, those in progress before them (`autoscaling:DescribeScalingActivities`). A page may be short, or
+    /// empty, with more to come.
+    async fn describe_activities_page(
+        &self,
+        statuses: &[&str],
+        since: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError>;
     /// A page of the commands sent by this document since then, for every instance (`ssm:ListCommandInvocations`).
     async fn list_commands_page(
         &self,
@@ -46,6 +53,14 @@ pub trait CloudReader {
     /// Every instance of the group as EC2 knows it.
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
         follow_pages("ec2:DescribeInstances", async |token| self.describe_instances_page(token).await).await
+    }
+
+    /// The launches since then that ended with one of these statuses, newest first.
+    async fn describe_launches(&self, statuses: &[&str], since: Timestamp) -> Result<Vec<ScalingActivity>, CallError> {
+        let fetch = async |token| self.describe_activities_page(statuses, since, token).await;
+        let mut activities = follow_pages("autoscaling:DescribeScalingActivities", fetch).await?;
+        activities.retain(|activity| activity.subject == ActivitySubject::Launch);
+        Ok(activities)
     }
 
     /// Every command sent by this document since then.

@@ -14,7 +14,7 @@ const RETRY_MS: Milliseconds = 60_000;
 /// How much longer a launch takes whose Jibri registers late.
 const LATE_FACTOR: Milliseconds = 5;
 /// How many activities are kept.
-const ACTIVITIES: usize = 100;
+const ACTIVITIES: usize = 300;
 
 #[derive(Clone, Debug)]
 pub(super) struct GroupState {
@@ -82,14 +82,26 @@ impl World {
         }
     }
 
-    /// `DescribeScalingActivities`, newest first.
+    /// `DescribeScalingActivities` that began since then with one of these statuses, or with any where none is named; newest
+    /// first, those in progress before them:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html>.
     ///
     /// # Errors
     /// `ValidationError` for a group that does not exist.
-    pub fn describe_scaling_activities(&mut self, group: &str) -> Result<Vec<ActivityView>, AwsError> {
+    pub fn describe_scaling_activities(
+        &mut self,
+        group: &str,
+        statuses: &[&str],
+        since: Milliseconds,
+    ) -> Result<Vec<ActivityView>, AwsError> {
         self.throttle("Throttling")?;
         self.require_group(group)?;
-        Ok(self.group.activities.iter().cloned().collect())
+        let asked_for = |activity: &&ActivityView| {
+            activity.started_at >= since && (statuses.is_empty() || statuses.contains(&activity.status_code))
+        };
+        let mut activities: Vec<ActivityView> = self.group.activities.iter().filter(asked_for).cloned().collect();
+        activities.sort_by_key(|activity| activity.ended_at.is_some());
+        Ok(activities)
     }
 
     /// `SetDesiredCapacity`:
