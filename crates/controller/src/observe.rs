@@ -37,6 +37,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
     });
     let mut checks = BySubject::new(readings.checks, &mut failures, newest_commands);
     let mut drains = BySubject::new(readings.drains, &mut failures, newest_commands);
+    let mut terminations = BySubject::new(readings.terminations, &mut failures, |found| found);
     let hook = match readings.hook {
         Some(Ok(found)) => read_hook(found),
         Some(Err(error)) => {
@@ -69,6 +70,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
             last_failed_at,
             check: checks.take(&member.id),
             drain: drains.take(&member.id),
+            terminating_since: terminations.take(&member.id),
             id: member.id,
         });
     }

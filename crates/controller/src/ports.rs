@@ -5,9 +5,11 @@
 
 #![allow(async_fn_in_trait, reason = "every tick runs on one task; no caller needs Send bounds")]
 
+use std::collections::BTreeMap;
+
 use planner::{DrainResult, InstanceId, Timestamp};
 
-use crate::batch::{MOST_IN_A_CALL, MOST_TAGGED, call_for_each, follow_pages};
+use crate::batch::{MOST_IN_A_CALL, MOST_PAGES_OF_ACTIVITIES, MOST_TAGGED, call_for_each, follow_pages};
 
 pub use crate::answers::*;
 pub use crate::call::{CallError, CallErrorKind, Page};
@@ -61,6 +63,31 @@ pub trait CloudReader {
         let mut activities = follow_pages("autoscaling:DescribeScalingActivities", fetch).await?;
         activities.retain(|activity| activity.subject == ActivitySubject::Launch);
         Ok(activities)
+    }
+
+    /// Since when the group takes each of these instances out, as far as its activities since then tell.
+    async fn describe_terminations(
+        &self,
+        instances: &[InstanceId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<InstanceId, Timestamp>, CallError> {
+        let (mut found, mut token) = (BTreeMap::new(), None);
+        // What is in progress comes first: of the rest, no more is read than may be.
+        for _ in 0..MOST_PAGES_OF_ACTIVITIES {
+            let page = self.describe_activities_page(&[], since, token).await?;
+            for activity in page.items {
+                let ActivitySubject::Termination(instance) = activity.subject else { continue };
+                if instances.contains(&instance) {
+                    let earliest: &mut Timestamp = found.entry(instance).or_insert(activity.started_at);
+                    *earliest = activity.started_at.min(*earliest);
+                }
+            }
+            token = page.next;
+            if token.is_none() || found.len() == instances.len() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Every command sent by this document since then.

@@ -111,20 +111,20 @@ fn instances() -> impl Strategy<Value = Instance> {
     );
     let about = (lifecycles, statuses, readings(records), "[abc]", any::<bool>(), any::<bool>());
     let used = (of(moments()), weighted(0.1, moments()));
-    (about, used, commands(), commands()).prop_map(|(about, (last_selected_at, last_failed_at), check, drain)| {
-        Instance {
-            id: InstanceId::new(""),
-            lifecycle: about.0,
-            jibri: about.1,
-            ec2: about.2,
-            zone: about.3,
-            protected: about.4,
-            outdated: about.5,
-            last_selected_at,
-            last_failed_at,
-            check,
-            drain,
-        }
+    let drains = (commands(), readings(moments()));
+    (about, used, commands(), drains).prop_map(|(about, (last_selected_at, last_failed_at), check, drains)| Instance {
+        id: InstanceId::new(""),
+        lifecycle: about.0,
+        jibri: about.1,
+        ec2: about.2,
+        zone: about.3,
+        protected: about.4,
+        outdated: about.5,
+        last_selected_at,
+        last_failed_at,
+        check,
+        drain: drains.0,
+        terminating_since: drains.1,
     })
 }
 

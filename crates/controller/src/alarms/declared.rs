@@ -48,7 +48,7 @@ pub const ALARMS: &[Alarm] = &[
     },
     Alarm {
         id: "RecordingsFailAlarm",
-        meaning: "Recordings fail, and none has gone well since: most likely a setting that all Jibris share",
+        meaning: "Recordings fail, and none has gone well since; most likely a setting that all Jibris share is wrong",
         remedy: "Look at the recorder's password and name, `XMPP_HIDDEN_DOMAIN`, `PUBLIC_URL`, the certificate of the web site, \
                  and UDP from the Jibris to the video bridge: follow [Recordings fail](deploying.md#recordings-fail). No Jibri \
                  is replaced for it meanwhile. It ends with the first recording that goes well.",
