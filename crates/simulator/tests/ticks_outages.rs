@@ -88,9 +88,13 @@ fn where_tags_are_refused_a_drain_has_its_age_all_the_same_and_ends_at_its_limit
     go_on(&mut runner, 20 * MINUTE);
     assert_eq!(runner.world().alarm_state(TOO_OLD), Some(AlarmState::Alarm));
     go_on(&mut runner, 40 * MINUTE);
-    assert_eq!((runner.world().snapshot().draining, runner.world().snapshot().retained), (1, 0));
+    let drains = |runner: &Runner| {
+        let snapshot = runner.world().snapshot();
+        (snapshot.draining, snapshot.retained)
+    };
+    assert_eq!(drains(&runner), (1, 0));
     go_on(&mut runner, 15 * MINUTE);
-    assert_eq!((runner.world().snapshot().draining, runner.world().snapshot().retained), (0, 1));
+    assert_eq!(drains(&runner), (0, 1));
     assert_eq!(runner.world().alarm_state(TOO_OLD), Some(AlarmState::Ok));
 }
 
