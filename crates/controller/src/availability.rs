@@ -74,7 +74,7 @@ impl Silence {
     fn update(&mut self, signal: &Signal, now: Timestamp) {
         match signal {
             Signal::Fresh => *self = Silence { last: self.last, ..Silence::default() },
-            Signal::Lost { why, .. } => {
+            Signal::Partial { why, .. } | Signal::Lost { why, .. } => {
                 self.since.get_or_insert(now);
                 self.last = Some(now);
                 self.why = Some(why.clone());

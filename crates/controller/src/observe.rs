@@ -78,6 +78,9 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         None => Signal::NotAsked,
         Some(heard) => match trouble(heard, &instances, now, readings.check_validity_seconds) {
             None => Signal::Fresh,
+            Some(why) if heard.any_has_answered() && instances.iter().any(|one| one.jibri.is_listed()) => {
+                Signal::Partial { why, for_seconds: readings.silent_seconds }
+            }
             Some(why) => Signal::Lost { why, for_seconds: readings.silent_seconds },
         },
     };

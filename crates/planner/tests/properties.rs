@@ -138,7 +138,13 @@ fn hooks() -> impl Strategy<Value = DrainHook> {
 }
 
 fn observations() -> impl Strategy<Value = Observation> {
-    let signals = prop_oneof![8 => Just(Signal::Fresh), 2 => (0u64..120).prop_map(lost), 1 => Just(Signal::NotAsked)];
+    let partial = |for_seconds| Signal::Partial { why: "connection refused".into(), for_seconds };
+    let signals = prop_oneof![
+        8 => Just(Signal::Fresh),
+        2 => (0u64..120).prop_map(partial),
+        2 => (0u64..120).prop_map(lost),
+        1 => Just(Signal::NotAsked),
+    ];
     let sizes = (0u32..10, 0u32..20, 0u32..30);
     let targets = proptest::option::weighted(0.95, (0u32..12, 0u32..6));
     let strangers = proptest::collection::vec("(i-|jibri-)[0-9]", 0..3);

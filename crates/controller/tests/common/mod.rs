@@ -27,6 +27,8 @@ pub(crate) struct Cloud {
     pub(crate) descriptions: Option<Vec<InstanceDescription>>,
     pub(crate) commands: Option<Vec<SentCommand>>,
     pub(crate) jicofo: Option<JicofoReading>,
+    /// What a second one says, where there is one.
+    pub(crate) second_jicofo: Option<Result<JicofoReading, CallError>>,
     /// The group's activities with their statuses, newest first; each comes on a page of its own.
     pub(crate) activities: Option<Vec<(&'static str, ScalingActivity)>>,
     pub(crate) refuses: &'static str,
@@ -48,6 +50,7 @@ impl Cloud {
             }]),
             commands: Some(vec![]),
             jicofo: Some(JicofoReading::default()),
+            second_jicofo: None,
             activities: Some(vec![]),
             refuses: "nothing",
             done: RefCell::new(Vec::new()),
@@ -188,7 +191,8 @@ impl CloudWriter for &Cloud {
 
 impl JicofoReader for &Cloud {
     async fn fetch_jicofos(&self) -> Vec<Result<JicofoReading, CallError>> {
-        vec![self.jicofo.clone().map_or_else(|| refused("GET /stats"), Ok)]
+        let first = self.jicofo.clone().map_or_else(|| refused("GET /stats"), Ok);
+        std::iter::once(first).chain(self.second_jicofo.clone()).collect()
     }
 }
 
