@@ -170,6 +170,7 @@ impl Forecast {
                 last_failed_at: None,
                 check: memory.check.clone().map_or(Reading::Unlisted, Reading::Read),
                 drain: Reading::NotAsked,
+                terminating_since: Reading::NotAsked,
             });
         };
         pool.launches_under_way().for_each(|number| see(number, JibriStatus::Missing, None));

@@ -61,6 +61,28 @@ pub struct InstanceDescription {
     pub tags: Vec<(String, String)>,
 }
 
+/// One scaling activity of the group, as `DescribeScalingActivities` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScalingActivity {
+    /// What it does, by its `Description`.
+    pub subject: ActivitySubject,
+    /// `StartTime`.
+    pub started_at: Timestamp,
+    /// `StatusMessage`, fit for a log line; for what failed, why.
+    pub reason: String,
+}
+
+/// What a scaling activity does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivitySubject {
+    /// It launches an instance.
+    Launch,
+    /// It takes this instance out of the group, its hook's wait included.
+    Termination(InstanceId),
+    /// Anything else.
+    Other,
+}
+
 /// One invocation of a document on one instance, as `ListCommandInvocations` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentCommand {

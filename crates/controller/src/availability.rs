@@ -6,6 +6,7 @@ use tracing::warn;
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
+    launches::FailedLaunches,
     measure::{datum, pool_metrics},
     metrics::Metric,
     observe::observe,
@@ -17,8 +18,6 @@ use crate::{
 
 /// How long one invocation samples, in seconds; the schedule starts the next.
 const ROUND_SECONDS: u64 = 60;
-/// For how long a launch that failed is counted, in seconds.
-const FAILED_LAUNCH_SECONDS: u64 = 600;
 /// For how long after a silence Jibris may be joining again, in seconds.
 const AFTER_SILENCE_SECONDS: u64 = 30;
 /// How long before the next invocation no sample begins any more, in seconds.
@@ -41,11 +40,11 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         None => None,
     };
     let mut errors = TickError::default();
-    let mut silence = Silence::default();
+    let (mut silence, mut failed_launches) = (Silence::default(), FailedLaunches::default());
     let mut due = started;
     while due == started || due <= last {
         ports.clock.sleep_until(due).await;
-        sample(settings, ports, forecast.as_ref(), &mut silence, &mut errors).await;
+        sample(settings, ports, forecast.as_ref(), &mut silence, &mut failed_launches, &mut errors).await;
         due = due.plus_seconds(settings.sample_interval_seconds);
         // A slow sample costs the next one its turn, and no more: it is not made up for.
         while due < ports.clock.now() {
@@ -77,7 +76,7 @@ impl Silence {
     fn update(&mut self, signal: &Signal, now: Timestamp) {
         match signal {
             Signal::Fresh => *self = Silence { last: self.last, untagged: self.untagged, ..Silence::default() },
-            Signal::Lost { why, .. } => {
+            Signal::Partial { why, .. } | Signal::Lost { why, .. } => {
                 self.since.get_or_insert(now);
                 self.last = Some(now);
                 self.why = Some(why.clone());
@@ -92,6 +91,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     ports: &Ports<R, W, J, C>,
     forecast: Option<&Result<String, CallError>>,
     silence: &mut Silence,
+    failed_launches: &mut FailedLaunches,
     errors: &mut TickError,
 ) {
     let now = ports.clock.now();
@@ -124,29 +124,13 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
 
     let plan = plan_scale_out(&settings.policy, &observed.observation);
     let applied =
-        check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors).await;
+        check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors)
+            .await;
     silence.untagged = !applied.noted;
 
     let counts = count_pool(&settings.policy, &observed.observation);
-    let failed_launches = match counts.unlaunched {
-        0 => Some(0),
-        _ => count_failed_launches(&ports.reader, now, errors).await,
-    };
+    let failed_launches = failed_launches.count(&ports.reader, now, counts.unlaunched, errors).await;
     let mut metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
     metrics.extend(failed_launches.map(|failed| datum(Metric::FailedLaunches, failed, now)));
     publish(settings, ports.writer.as_ref(), &metrics, errors).await;
-}
-
-/// The group tries again by itself; what keeps it from launching is for the operator to see.
-async fn count_failed_launches<R: CloudReader>(reader: &R, now: Timestamp, errors: &mut TickError) -> Option<u64> {
-    match reader.describe_failed_launches(now.minus_seconds(FAILED_LAUNCH_SECONDS)).await {
-        Ok(reasons) => {
-            reasons.iter().take(1).for_each(|reason| warn!(reason, "the group cannot launch"));
-            u64::try_from(reasons.len()).ok()
-        }
-        Err(error) => {
-            errors.add(error);
-            None
-        }
-    }
 }

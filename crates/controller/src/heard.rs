@@ -24,6 +24,8 @@ pub(crate) struct Heard {
     /// The counters of all that answered, added up.
     pub(crate) stats: JicofoStats,
     failures: Vec<String>,
+    /// How many have answered.
+    answers: usize,
 }
 
 impl Heard {
@@ -41,6 +43,7 @@ impl Heard {
 
     /// A Jibri may serve several Jicofos: it is busy if any of them keeps it busy, and selected when the last did.
     fn add(&mut self, reading: JicofoReading) {
+        self.answers += 1;
         self.stats.conferences += reading.stats.conferences;
         self.stats.participants += reading.stats.participants;
         self.stats.jibri_sessions += reading.stats.jibri_sessions;
@@ -73,6 +76,10 @@ impl Heard {
 
     /// How many more Jibris are busy than there are recordings and streams, whosever they are.
     pub(crate) fn unaccounted_busy(&self) -> u32 {
+        if !self.failures.is_empty() {
+            // The silent one may count them.
+            return 0;
+        }
         let busy = self.jibris.values().filter(|jibri| jibri.busy).count();
         let busy = u64::try_from(busy).unwrap_or(u64::MAX);
         u32::try_from(busy.saturating_sub(self.stats.jibri_sessions)).unwrap_or(u32::MAX)
@@ -90,6 +97,11 @@ impl Heard {
         };
         let strangers = self.jibris.keys().filter(|nickname| !ours.contains(nickname.as_str()) && !is_own(nickname));
         strangers.map(shorten).collect()
+    }
+
+    /// Whether a Jicofo has answered, though perhaps with an empty list.
+    pub(crate) fn any_has_answered(&self) -> bool {
+        self.answers > 0
     }
 
     /// What kept a Jicofo from answering; `None` where all have answered.

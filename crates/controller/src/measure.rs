@@ -20,6 +20,8 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
     let observation = &observed.observation;
     let now = observation.now;
     let lost = observation.signal != Signal::Fresh;
+    // With a Jicofo that is silent the numbers are whole where another one lists every Jibri.
+    let whole = !lost || (matches!(observation.signal, Signal::Partial { .. }) && all_are_known(observation));
     let mut metrics = vec![
         datum(Metric::SignalLost, u32::from(lost), now),
         datum(Metric::UnlaunchedJibris, counts.unlaunched, now),
@@ -30,32 +32,43 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         metrics.extend([datum(Metric::SpareTarget, target.spare, now), datum(Metric::HoldTarget, target.hold, now)]);
     }
     metrics.push(datum(Metric::DrainingJibris, counts.draining, now));
-    if lost {
+    if !whole {
         return metrics;
     }
-    let strangers = u64::try_from(observation.strangers.len()).unwrap_or(u64::MAX);
     metrics.extend([
         datum(Metric::AvailableJibris, counts.available, now),
         datum(Metric::FailingJibris, counts.failing, now),
         datum(Metric::FailedRecordings, counts.failures, now),
         datum(Metric::RecordingsInDoubt, u32::from(counts.in_doubt), now),
-        datum(Metric::StuckBusySeconds, counts.stuck_busy_seconds, now),
         datum(Metric::BusyJibris, counts.busy, now),
         datum(Metric::PendingJibris, counts.pending, now),
         datum(Metric::OverdueJibris, counts.overdue, now),
         datum(Metric::UnregisteredJibris, counts.unregistered, now),
         datum(Metric::ReturningJibris, counts.returning, now),
-        datum(Metric::StrangerJibris, strangers, now),
         datum(Metric::Shortfall, counts.shortfall, now),
         datum(Metric::Surplus, counts.surplus, now),
-        datum(Metric::Conferences, observed.stats.conferences, now),
-        datum(Metric::Participants, observed.stats.participants, now),
-        datum(Metric::JibriSessions, observed.stats.jibri_sessions, now),
-        datum(Metric::JibriFailuresTotal, observed.stats.jibri_failures_total, now),
     ]);
+    // What each Jicofo counts for itself is not whole without the one that is silent.
+    if !lost {
+        let strangers = u64::try_from(observation.strangers.len()).unwrap_or(u64::MAX);
+        metrics.extend([
+            datum(Metric::StuckBusySeconds, counts.stuck_busy_seconds, now),
+            datum(Metric::StrangerJibris, strangers, now),
+            datum(Metric::Conferences, observed.stats.conferences, now),
+            datum(Metric::Participants, observed.stats.participants, now),
+            datum(Metric::JibriSessions, observed.stats.jibri_sessions, now),
+            datum(Metric::JibriFailuresTotal, observed.stats.jibri_failures_total, now),
+        ]);
+    }
     metrics.extend(of_slot(observed, slot_seconds));
     metrics.extend(launch_times(observation, plan));
     metrics
+}
+
+/// Whether a Jicofo lists every instance that has registered and stays, so that their number is known.
+fn all_are_known(observation: &Observation) -> bool {
+    let mut staying = observation.instances.iter().filter(|instance| instance.is_active() && instance.has_registered());
+    staying.all(|instance| instance.jibri.is_listed())
 }
 
 /// What happened in the last whole slot but one: how many recordings began, and how many starts were refused. Slots lie on the

@@ -37,6 +37,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
     });
     let mut checks = BySubject::new(readings.checks, &mut failures, newest_commands);
     let mut drains = BySubject::new(readings.drains, &mut failures, newest_commands);
+    let mut terminations = BySubject::new(readings.terminations, &mut failures, |found| found);
     let hook = match readings.hook {
         Some(Ok(found)) => read_hook(found),
         Some(Err(error)) => {
@@ -69,6 +70,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
             last_failed_at,
             check: checks.take(&member.id),
             drain: drains.take(&member.id),
+            terminating_since: terminations.take(&member.id),
             id: member.id,
         });
     }
@@ -76,6 +78,9 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         None => Signal::NotAsked,
         Some(heard) => match trouble(heard, &instances, now, readings.check_validity_seconds) {
             None => Signal::Fresh,
+            Some(why) if heard.any_has_answered() && instances.iter().any(|one| one.jibri.is_listed()) => {
+                Signal::Partial { why, for_seconds: readings.silent_seconds }
+            }
             Some(why) => Signal::Lost { why, for_seconds: readings.silent_seconds },
         },
     };

@@ -1,5 +1,7 @@
 //! What a tick reads before it makes its observation: each answer as it came.
 
+use std::collections::BTreeMap;
+
 use planner::{InstanceId, Policy, Target, Timestamp};
 
 use crate::ports::{CallError, GroupDescription, HookDescription, InstanceDescription, JicofoReading, SentCommand};
@@ -25,6 +27,8 @@ pub(crate) struct Readings {
     pub(crate) checks: Answer<Vec<SentCommand>>,
     /// The drain commands that were sent lately.
     pub(crate) drains: Answer<Vec<SentCommand>>,
+    /// Since when the group takes out those whose tag does not tell.
+    pub(crate) terminations: Answer<BTreeMap<InstanceId, Timestamp>>,
     /// How many Jibris are wanted.
     pub(crate) target: Option<Target>,
     /// The operator's own Jibris: nicknames, with a star at the end for any more.
@@ -51,6 +55,7 @@ impl Readings {
             jicofos: None,
             checks: None,
             drains: None,
+            terminations: None,
             target: None,
             own_jibris: Vec::new(),
             after_silence: false,

@@ -66,7 +66,12 @@ impl CloudReader for &Cloud {
         unreachable!("a forecast ends no instance")
     }
 
-    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
+    async fn describe_activities_page(
+        &self,
+        _: &[&str],
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
         unreachable!("a forecast looks at no launch")
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     Action, CommandOutcome, DrainHook, DrainResult, HealthStatus, Instance, InstanceId, Invariant, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, Stage, Violation, count_pool, launch::{LaunchProgress, is_kept, launch_progress},
+    JibriStatus, LifecycleState, Observation, Plan, Policy, Stage, Violation, count_pool,
+    launch::{LaunchProgress, is_kept, launch_progress},
     proof::with_proofs,
 };
 
@@ -83,8 +84,9 @@ impl Check<'_> {
             all += 1;
             decrements += u32::from(*decrement);
             self.require(!self.policy.scale_in_paused, Invariant::Paused, || step.action.to_string());
-            self.require(self.observation.signal == Signal::Fresh, Invariant::UnknownIsNoVictim, || {
-                format!("{}, and there is no signal", step.action)
+            let jibri = self.find(id).map_or(JibriStatus::Unknown, |instance| instance.jibri);
+            self.require(self.observation.signal.lets_end(jibri), Invariant::UnknownIsNoVictim, || {
+                format!("{}, which is {jibri:?}, and the signal is {:?}", step.action, self.observation.signal)
             });
             self.require(self.is_held(), Invariant::Held, || {
                 format!("{}, and the hook is {:?}", step.action, self.observation.hook)

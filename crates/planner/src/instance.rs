@@ -51,6 +51,8 @@ pub struct Instance {
     pub check: Reading<Command>,
     /// The newest drain command; unlisted when none was sent lately.
     pub drain: Reading<Command>,
+    /// When the group began to take it out, by the group's activities: asked only where no tag tells.
+    pub terminating_since: Reading<Timestamp>,
 }
 
 /// What EC2 says of one machine, its tags included: they come in one answer.
@@ -104,9 +106,17 @@ impl Instance {
         matches!(self.lifecycle, LifecycleState::TerminatingWait | LifecycleState::LeavingWarmPool)
     }
 
-    /// When its drain began, if its tag was read and says so.
+    /// When its drain began: by its tag, or else by the group's activities. A tag that cannot be written must not hide the age
+    /// of a drain.
     pub fn draining_since(&self) -> Option<Timestamp> {
-        self.ec2.read()?.draining_since
+        let tagged = self.ec2.read().and_then(|record| record.draining_since);
+        tagged.or(self.terminating_since.read().copied())
+    }
+
+    /// Whether it is known when its drain began, or that nothing has noted it yet.
+    pub fn drain_age_is_known(&self) -> bool {
+        let told = matches!(self.ec2, Reading::Read(_) | Reading::Unlisted);
+        self.draining_since().is_some() || (told && self.terminating_since == Reading::Unlisted)
     }
 
     /// Whether EC2 says that it has terminated the machine.

@@ -23,7 +23,9 @@ pub fn plan_scale_out(policy: &Policy, observation: &Observation) -> Plan {
 
     let blind_wait = match &observation.signal {
         Signal::Fresh => false,
-        Signal::Lost { for_seconds, .. } => *for_seconds < policy.signal_grace_seconds,
+        Signal::Partial { for_seconds, .. } | Signal::Lost { for_seconds, .. } => {
+            *for_seconds < policy.signal_grace_seconds
+        }
         Signal::NotAsked => true,
     };
     let shortfall = if blind_wait { 0 } else { counts.shortfall };
@@ -97,7 +99,7 @@ fn explain_waits(policy: &Policy, observation: &Observation, counts: &Counts, pl
     if stuck >= policy.terminations_per_tick {
         plan.problems.push(Problem::LaunchesStuck { instances: stuck });
     }
-    if let Signal::Lost { why, for_seconds } = &observation.signal {
-        plan.problems.push(Problem::SignalLost { why: why.clone(), for_seconds: *for_seconds });
+    if let Some((why, for_seconds)) = observation.signal.trouble() {
+        plan.problems.push(Problem::SignalLost { why: why.to_owned(), for_seconds });
     }
 }

@@ -111,20 +111,20 @@ fn instances() -> impl Strategy<Value = Instance> {
     );
     let about = (lifecycles, statuses, readings(records), "[abc]", any::<bool>(), any::<bool>());
     let used = (of(moments()), weighted(0.1, moments()));
-    (about, used, commands(), commands()).prop_map(|(about, (last_selected_at, last_failed_at), check, drain)| {
-        Instance {
-            id: InstanceId::new(""),
-            lifecycle: about.0,
-            jibri: about.1,
-            ec2: about.2,
-            zone: about.3,
-            protected: about.4,
-            outdated: about.5,
-            last_selected_at,
-            last_failed_at,
-            check,
-            drain,
-        }
+    let drains = (commands(), readings(moments()));
+    (about, used, commands(), drains).prop_map(|(about, (last_selected_at, last_failed_at), check, drains)| Instance {
+        id: InstanceId::new(""),
+        lifecycle: about.0,
+        jibri: about.1,
+        ec2: about.2,
+        zone: about.3,
+        protected: about.4,
+        outdated: about.5,
+        last_selected_at,
+        last_failed_at,
+        check,
+        drain: drains.0,
+        terminating_since: drains.1,
     })
 }
 
@@ -138,7 +138,13 @@ fn hooks() -> impl Strategy<Value = DrainHook> {
 }
 
 fn observations() -> impl Strategy<Value = Observation> {
-    let signals = prop_oneof![8 => Just(Signal::Fresh), 2 => (0u64..120).prop_map(lost), 1 => Just(Signal::NotAsked)];
+    let partial = |for_seconds| Signal::Partial { why: "connection refused".into(), for_seconds };
+    let signals = prop_oneof![
+        8 => Just(Signal::Fresh),
+        2 => (0u64..120).prop_map(partial),
+        2 => (0u64..120).prop_map(lost),
+        1 => Just(Signal::NotAsked),
+    ];
     let sizes = (0u32..10, 0u32..20, 0u32..30);
     let targets = proptest::option::weighted(0.95, (0u32..12, 0u32..6));
     let strangers = proptest::collection::vec("(i-|jibri-)[0-9]", 0..3);
@@ -158,7 +164,18 @@ fn observations() -> impl Strategy<Value = Observation> {
             let desired_capacity = desired.clamp(min_size, max_size);
             let group = Group { min_size, max_size, desired_capacity, retains_abandoned: desired % 4 != 0 };
             let target = wanted.and_then(|(spare, more)| target(spare, spare + more, spare + more));
-            Observation { now: NOW, group, hook, instances, signal, after_silence, untagged, unaccounted_busy, strangers, target }
+            Observation {
+                now: NOW,
+                group,
+                hook,
+                instances,
+                signal,
+                after_silence,
+                untagged,
+                unaccounted_busy,
+                strangers,
+                target,
+            }
         },
     )
 }

@@ -61,7 +61,7 @@ pub struct AuditLimits {
 /// What one invocation has heard and done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conduct {
-    /// Whether every Jicofo has answered it, and with a list.
+    /// Whether every Jicofo has answered it, or one that did lists the instance that it ends now.
     pub heard: bool,
     /// How many instances it has ended.
     pub terminations: u32,
@@ -197,7 +197,7 @@ impl World {
         let Some(limits) = self.config.audit else { return };
         let Some(machine) = self.machines.get(instance).filter(|machine| machine.is_active()).cloned() else { return };
         if !conduct.heard {
-            self.breach(invariant::UNKNOWN, format!("{instance} is ended without a signal from every Jicofo"));
+            self.breach(invariant::UNKNOWN, format!("{instance} is ended, a Jicofo is silent, and no other lists it"));
         }
         if conduct.terminations > limits.terminations_per_tick {
             let count = conduct.terminations;

@@ -14,7 +14,7 @@ const RETRY_MS: Milliseconds = 60_000;
 /// How much longer a launch takes whose Jibri registers late.
 const LATE_FACTOR: Milliseconds = 5;
 /// How many activities are kept.
-const ACTIVITIES: usize = 100;
+const ACTIVITIES: usize = 300;
 
 #[derive(Clone, Debug)]
 pub(super) struct GroupState {
@@ -82,14 +82,26 @@ impl World {
         }
     }
 
-    /// `DescribeScalingActivities`, newest first.
+    /// `DescribeScalingActivities` that began since then with one of these statuses, or with any where none is named; newest
+    /// first, those in progress before them:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html>.
     ///
     /// # Errors
     /// `ValidationError` for a group that does not exist.
-    pub fn describe_scaling_activities(&mut self, group: &str) -> Result<Vec<ActivityView>, AwsError> {
+    pub fn describe_scaling_activities(
+        &mut self,
+        group: &str,
+        statuses: &[&str],
+        since: Milliseconds,
+    ) -> Result<Vec<ActivityView>, AwsError> {
         self.throttle("Throttling")?;
         self.require_group(group)?;
-        Ok(self.group.activities.iter().cloned().collect())
+        let asked_for = |activity: &&ActivityView| {
+            activity.started_at >= since && (statuses.is_empty() || statuses.contains(&activity.status_code))
+        };
+        let mut activities: Vec<ActivityView> = self.group.activities.iter().filter(asked_for).cloned().collect();
+        activities.sort_by_key(|activity| activity.ended_at.is_some());
+        Ok(activities)
     }
 
     /// `SetDesiredCapacity`:
@@ -157,7 +169,8 @@ impl World {
             self.proceed(instance);
         }
         let description = format!("Terminating EC2 instance: {instance}");
-        Ok(self.record_activity(description, "MidLifecycleAction", String::new()))
+        let under_way = self.group.activities.iter().find(|activity| activity.description == description).cloned();
+        Ok(under_way.unwrap_or_else(|| self.record_activity(description, "MidLifecycleAction", String::new())))
     }
 
     /// `SetInstanceProtection`:
@@ -338,6 +351,20 @@ impl World {
         self.note(Happening::InService { instance: id.to_owned() });
     }
 
+    /// An instance begins to leave the group: the activity goes on until it has left.
+    pub(super) fn record_termination(&mut self, id: &str) {
+        self.record_activity(format!("Terminating EC2 instance: {id}"), "MidLifecycleAction", String::new());
+    }
+
+    /// The instance has left the group, or is retained.
+    pub(super) fn end_termination(&mut self, id: &str) {
+        let now = self.now;
+        let mut under_way = self.group.activities.iter_mut().filter(|activity| activity.ended_at.is_none());
+        if let Some(activity) = under_way.find(|activity| activity.description.ends_with(id)) {
+            (activity.status_code, activity.ended_at) = ("Successful", Some(now));
+        }
+    }
+
     fn record_activity(&mut self, description: String, status_code: &'static str, message: String) -> ActivityView {
         self.group.activity_count += 1;
         let activity = ActivityView {
@@ -350,7 +377,11 @@ impl World {
             ended_at: (status_code != "MidLifecycleAction").then_some(self.now),
         };
         self.group.activities.push_front(activity.clone());
-        self.group.activities.truncate(ACTIVITIES);
+        if self.group.activities.len() > ACTIVITIES
+            && let Some(oldest) = self.group.activities.iter().rposition(|activity| activity.ended_at.is_some())
+        {
+            self.group.activities.remove(oldest);
+        }
         activity
     }
 }

@@ -131,6 +131,7 @@ impl World {
         machine.lifecycle = Lifecycle::Terminating;
         machine.ended_for = Some(cause);
         self.tally.terminations += 1;
+        self.record_termination(id);
         self.note(Happening::Terminating { instance: id.to_owned(), cause });
         self.schedule(self.now + TO_HOOK_MS, Due::HookBegins(id.to_owned()));
     }
@@ -186,6 +187,7 @@ impl World {
             if let Some(machine) = self.machines.get_mut(id) {
                 machine.lifecycle = Lifecycle::TerminatingRetained;
             }
+            self.end_termination(id);
             self.tally.retained += 1;
             return self.note(Happening::Retained { instance: id.to_owned() });
         }
@@ -208,7 +210,11 @@ impl World {
         let leaves_group = machine.lifecycle == Lifecycle::TerminatingProceed;
         if leaves_group {
             machine.lifecycle = Lifecycle::Gone;
+            self.end_termination(id);
         }
+        let Some(machine) = self.machines.get_mut(id) else {
+            return;
+        };
         let ended_before = machine.ended_at.replace(machine.ended_at.unwrap_or(now)).is_some();
         if leaves_group {
             self.schedule(now + LINGER_MS, Due::Forget(id.to_owned()));

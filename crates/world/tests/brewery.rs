@@ -111,7 +111,7 @@ fn cancelled_launches_are_told_apart_from_failed_ones() {
     let mut world = begin(group_of(2));
     world.cause(Incident::LaunchesCancelled { for_ms: 10 * MINUTE });
     wait(&mut world, 5 * MINUTE);
-    let activities = world.describe_scaling_activities(GROUP).unwrap();
+    let activities = world.describe_scaling_activities(GROUP, &[], 0).unwrap();
     let cancelled = activities.iter().filter(|activity| activity.status_code == "Cancelled").count();
     assert!((4..=6).contains(&cancelled) && cancelled == activities.len(), "{activities:?}");
     assert!(activities[0].status_message.contains("KMS") && activities[0].description.contains("i-"));

@@ -123,9 +123,11 @@ pub const ALARMS: &[Alarm] = &[
     },
     Alarm {
         id: "LaunchesFailAlarm",
-        meaning: "Launches have failed for five minutes, for want of capacity or by a wrong setting",
+        meaning: "Launches fail or are cancelled, for want of capacity or by a wrong setting, and none has gone well for five minutes",
         remedy: "The log of `availability` has EC2's words: no capacity (add a zone, or take another instance type), a quota, \
-                 or a wrong AMI.",
+                 a wrong \
+                 AMI, or a key of the volume that Auto Scaling may not use (then launches are cancelled). It ends with the first \
+                 launch that goes well.",
         watches: Watched::Metric(Metric::FailedLaunches, Maximum),
         evaluation_periods: 5,
         ..COMMON

@@ -132,7 +132,7 @@ declare_metrics! {
         BusyJibris, Count, "recording, streaming or finalizing, those on their way out included";
         PendingJibris, Count, "launched within the boot grace and not registered yet, or wanted and not launched yet";
         UnlaunchedJibris, Count, "wanted by the group and not launched yet; part of `PendingJibris`, and does not expire";
-        FailedLaunches, Count, "launches that failed in the last ten minutes, while some are not launched";
+        FailedLaunches, Count, "launches that failed or were cancelled in the last hour and since the last one that went well; while some are not launched, those of the last ten minutes too";
         OverdueJibris, Count, "launched longer ago than launches are waited for now, never registered";
         UnregisteredJibris, Count, "launched longer ago than the boot grace, never registered, those included that are waited for or on their way out: it falls when launches register again, and not when they are replaced";
         ReturningJibris, Count, "vanished from Jicofo's list together with others within the last minute or two: expected to join again, and not launched anew";

@@ -75,7 +75,12 @@ impl CloudReader for &Cloud {
         unreachable!("{NO_INSTANCE}")
     }
 
-    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
+    async fn describe_activities_page(
+        &self,
+        _: &[&str],
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
         unreachable!("{NO_INSTANCE}")
     }
 

@@ -46,11 +46,13 @@ pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
         Some(unheld) => plan.problems.push(Problem::Unheld(unheld)),
         None => plan.problems.extend(impatience(policy, observation.hook).map(Problem::Impatient)),
     }
-    if let Signal::Lost { why, .. } = &observation.signal {
-        plan.waits.push(Wait::Signal { why: why.clone() });
+    if let Some((why, _)) = observation.signal.trouble() {
+        plan.waits.push(Wait::Signal { why: why.to_owned() });
+    }
+    if let Signal::Lost { .. } = &observation.signal {
         repairs::ask_missing(&view, &mut plan);
     }
-    if observation.signal != Signal::Fresh || unheld.is_some() {
+    if !matches!(observation.signal, Signal::Fresh | Signal::Partial { .. }) || unheld.is_some() {
         return plan;
     }
     let mut room = Room {

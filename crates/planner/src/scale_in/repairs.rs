@@ -52,6 +52,7 @@ fn reason_to_replace(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> O
     let now = view.observation.now;
     let grace_seconds = view.policy.boot_grace_seconds;
     match instance.jibri {
+        jibri if !view.observation.signal.lets_end(jibri) => None,
         JibriStatus::Missing => match launch_progress(view.policy, view.observation, instance) {
             LaunchProgress::Pending => None,
             LaunchProgress::Overdue if is_kept(view.policy, view.observation, instance) => None,

@@ -35,6 +35,7 @@ pub(crate) fn idle(name: &str, idle_minutes: u64) -> Instance {
         last_failed_at: None,
         check: Reading::Unlisted,
         drain: Reading::Unlisted,
+        terminating_since: Reading::NotAsked,
     }
 }
 
