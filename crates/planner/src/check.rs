@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     Action, CommandOutcome, DrainHook, DrainResult, HealthStatus, Instance, InstanceId, Invariant, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Plan, Policy, Stage, Violation, count_pool,
+    JibriStatus, LifecycleState, Observation, Plan, Policy, Stage, Violation, count_pool, judge_service,
     launch::{LaunchProgress, is_kept, launch_progress},
     proof::with_proofs,
 };
@@ -94,13 +94,13 @@ impl Check<'_> {
             let Some(instance) = self.find(id).cloned() else {
                 continue;
             };
-            available += u32::from(instance.is_available());
+            available += u32::from(instance.jibri == JibriStatus::Idle && !self.is_trial(&instance));
             let in_service = instance.lifecycle == LifecycleState::InService;
             self.require(in_service, Invariant::Evidence, || format!("{}, which is not in service", step.action));
             self.require(self.may_go(&instance), Invariant::Evidence, || {
                 format!("{}, which is {:?} by Jicofo, and says {:?}", step.action, instance.jibri, instance.check)
             });
-            let repair = instance.jibri != JibriStatus::Idle || instance.is_failing();
+            let repair = instance.jibri != JibriStatus::Idle || self.is_trial(&instance);
             repairs += u32::from(repair);
             replaced += u32::from(repair && !decrement);
         }
@@ -125,11 +125,16 @@ impl Check<'_> {
         });
     }
 
+    /// Whether an instance that ends is replaced for its failures. Where another would fare no better, it ends like any other.
+    fn is_trial(&self, instance: &Instance) -> bool {
+        instance.is_failing() && judge_service(self.observation).replacement_helps
+    }
+
     /// Jibris that fail their recordings are not replaced in circles: one at a time, and every other instance is marked.
     fn trials(&mut self, plan: &Plan) {
         let ended = plan.actions_of(Stage::Terminations).filter_map(|action| self.find(action.instance()?));
         let trials: Vec<Instance> =
-            ended.filter(|one| one.jibri == JibriStatus::Idle && one.is_failing()).cloned().collect();
+            ended.filter(|one| one.jibri == JibriStatus::Idle && self.is_trial(one)).cloned().collect();
         let Some(first) = trials.first() else { return };
         self.require(trials.len() == 1, Invariant::Trial, || format!("{} are replaced at once", trials.len()));
         let marked = |id: &InstanceId| {
@@ -162,7 +167,7 @@ impl Check<'_> {
             |limit: u64| instance.recorded().is_some_and(|recorded| now.seconds_since(recorded.since) >= limit);
         match instance.jibri {
             JibriStatus::Unknown | JibriStatus::NotAsked => false,
-            JibriStatus::Idle if instance.is_failing() => matches!(says, Some(JibriProcess::Idle(_))),
+            JibriStatus::Idle if self.is_trial(instance) => matches!(says, Some(JibriProcess::Idle(_))),
             JibriStatus::Idle => {
                 says == Some(JibriProcess::Idle(HealthStatus::Healthy)) && recorded_for(self.policy.idle_seconds)
             }

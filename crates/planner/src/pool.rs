@@ -75,7 +75,7 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     counts.failing = u32::try_from(service.failing.len()).unwrap_or(u32::MAX);
     (counts.failures, counts.in_doubt) = (service.failures, service.in_doubt);
     counts.stuck_busy_seconds = unaccounted(observation).first().map_or(0, |(_, busy_seconds)| *busy_seconds);
-    // Where another launch would fare no better, none is made for a Jibri that fails.
+    // Where another launch would fare no better, a Jibri that fails is the one to have: none is launched in its place.
     let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
     // Without a target nothing is missing, and nothing is too much.
     if let Some(target) = &observation.target {
@@ -87,7 +87,7 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
         if several && launch::marker(policy, observation).is_some() {
             counts.shortfall = counts.shortfall.min(1u32.saturating_sub(counts.pending));
         }
-        counts.surplus = counts.available.saturating_sub(target.hold.max(target.spare));
+        counts.surplus = (counts.available + kept).saturating_sub(target.hold.max(target.spare));
     }
     counts
 }

@@ -1,16 +1,23 @@
 //! The stack as it is shipped, as far as this world has it: what the template says beside the declarations of the controller.
 //! A test of the simulator holds it against the template.
 
-use controller::alarms::SCALE_OUT_POLICY;
+use controller::{
+    alarms::SCALE_OUT_POLICY,
+    settings::{SETTINGS, Setting},
+};
 
 use super::{AlarmConfig, PolicyConfig, Step, WorldConfig};
 
 /// The parameters of the template that are no settings of the functions, with their defaults.
 pub const SHIPPED: [(&str, u32); 3] = [("MinSize", 0), ("MaxSize", 20), ("DrainAlarmHours", 12)];
 
-/// The default of one of these parameters.
+/// The default of one of the template's parameters: of these, or of a setting of the functions.
 pub fn shipped(parameter: &str) -> Option<u32> {
-    SHIPPED.iter().find(|(name, _)| *name == parameter).map(|(_, default)| *default)
+    let beside = SHIPPED.iter().find(|(name, _)| *name == parameter).map(|(_, default)| *default);
+    beside.or_else(|| {
+        let settings = SETTINGS.iter().filter_map(Setting::parameter);
+        settings.filter(|setting| setting.name == parameter).find_map(|setting| setting.default?.parse().ok())
+    })
 }
 
 impl WorldConfig {
