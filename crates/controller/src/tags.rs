@@ -5,7 +5,7 @@
 //! | `jibri-autoscaler:registered-at` | moment | once, when Jicofo first lists the Jibri |
 //! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing`, `vanished` or `overdue`, a space, moment | when the state changes |
 //! | `jibri-autoscaler:draining-since` | moment | once, when its drain begins |
-//! | `jibri-autoscaler:proof` | `good`, a space, moment; or `failed`, how often in a row, the first moment, the last, with spaces | after each recording; a moment is that of its selection |
+//! | `jibri-autoscaler:proof` | `good`, moment; `short`, moment, moment of the last good one if any; or `failed`, how often in a row, the first moment, the last, with spaces | after each recording; a moment is that of its selection |
 //! | `jibri-autoscaler:doubted-at` | moment | when another instance is replaced for failing its recordings |
 //!
 //! A moment is RFC 3339, UTC, whole seconds. A tag that was edited into something else does not count.
@@ -119,6 +119,10 @@ pub fn parse_recorded(text: &str) -> Option<Recorded> {
 pub fn format_proof(proof: Proof) -> String {
     match proof {
         Proof::Good { selected_at } => format!("good {}", format_moment(selected_at)),
+        Proof::Short { selected_at, good_at: None } => format!("short {}", format_moment(selected_at)),
+        Proof::Short { selected_at, good_at: Some(good_at) } => {
+            format!("short {} {}", format_moment(selected_at), format_moment(good_at))
+        }
         Proof::Failed { times, since, selected_at } => {
             format!("failed {times} {} {}", format_moment(since), format_moment(selected_at))
         }
@@ -130,6 +134,11 @@ pub fn parse_proof(text: &str) -> Option<Proof> {
     let words: Vec<&str> = text.split(' ').collect();
     match words[..] {
         ["good", at] => Some(Proof::Good { selected_at: parse_moment(at)? }),
+        ["short", at] => Some(Proof::Short { selected_at: parse_moment(at)?, good_at: None }),
+        ["short", at, good_at] => {
+            let (selected_at, good_at) = (parse_moment(at)?, parse_moment(good_at)?);
+            (good_at <= selected_at).then_some(Proof::Short { selected_at, good_at: Some(good_at) })
+        }
         ["failed", times, since, at] => {
             let (since, selected_at) = (parse_moment(since)?, parse_moment(at)?);
             let times = times.parse().ok().filter(|times| *times > 0)?;
@@ -162,7 +171,8 @@ mod tests {
     fn a_proof_that_is_written_reads_back_and_an_edited_one_does_not_count() {
         let failed = Proof::Failed { times: 2, since: NOW.minus_seconds(60), selected_at: NOW };
         assert_eq!(format_proof(failed), "failed 2 2027-01-15T07:59:00Z 2027-01-15T08:00:00Z");
-        for proof in [failed, Proof::Good { selected_at: NOW }] {
+        let short = |good_at| Proof::Short { selected_at: NOW, good_at };
+        for proof in [failed, Proof::Good { selected_at: NOW }, short(None), short(Some(NOW.minus_seconds(9)))] {
             assert_eq!(read_tags(&tag(PROOF, &format_proof(proof)), NOW).proof, Some(proof));
         }
         assert_eq!(read_tags(&tag(DOUBTED_AT, &format_moment(NOW)), NOW).doubted_at, Some(NOW));

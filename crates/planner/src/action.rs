@@ -132,6 +132,9 @@ impl fmt::Display for Action {
             Action::TagProof { instance, proof: Proof::Good { .. } } => {
                 write!(formatter, "note that {instance} records well")
             }
+            Action::TagProof { instance, proof: Proof::Short { .. } } => {
+                write!(formatter, "note that the last recording of {instance} was short")
+            }
             Action::TagProof { instance, proof: Proof::Failed { times, .. } } => {
                 write!(formatter, "note that {instance} has failed {times} in a row")
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     Instance, JibriStatus, LifecycleState, Observation, Policy,
-    busy::unaccounted,
+    busy::stuck_seconds,
     judge_service,
     launch::{self, LaunchProgress, launch_progress},
     vanished,
@@ -74,7 +74,7 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     let service = judge_service(observation);
     counts.failing = u32::try_from(service.failing.len()).unwrap_or(u32::MAX);
     (counts.failures, counts.in_doubt) = (service.failures, service.in_doubt);
-    counts.stuck_busy_seconds = unaccounted(observation).first().map_or(0, |(_, busy_seconds)| *busy_seconds);
+    counts.stuck_busy_seconds = stuck_seconds(policy, observation);
     // Where another launch would fare no better, a Jibri that fails is the one to have: none is launched in its place.
     let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
     // Without a target nothing is missing, and nothing is too much.

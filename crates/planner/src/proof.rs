@@ -19,6 +19,13 @@ pub enum Proof {
         /// When Jicofo selected the Jibri for it.
         selected_at: Timestamp,
     },
+    /// The last one was short, and left something to play: a person has stopped it, or it failed late.
+    Short {
+        /// When Jicofo selected the Jibri for it.
+        selected_at: Timestamp,
+        /// When Jicofo selected it last for one that went well; `None` for never.
+        good_at: Option<Timestamp>,
+    },
     /// The last ones failed.
     Failed {
         /// How many, in a row.
@@ -34,7 +41,19 @@ impl Proof {
     /// The last recording that was judged, by the moment of its selection.
     pub fn selected_at(self) -> Timestamp {
         match self {
-            Proof::Good { selected_at } | Proof::Failed { selected_at, .. } => selected_at,
+            Proof::Good { selected_at } | Proof::Short { selected_at, .. } | Proof::Failed { selected_at, .. } => {
+                selected_at
+            }
+        }
+    }
+
+    /// What is known after a short one that can be played: it redeems no failure.
+    pub(crate) fn and_short(before: Option<Proof>, selected_at: Timestamp) -> Proof {
+        match before {
+            Some(Proof::Failed { times, since, .. }) => Proof::Failed { times, since, selected_at },
+            Some(Proof::Good { selected_at: good_at }) => Proof::Short { selected_at, good_at: Some(good_at) },
+            Some(Proof::Short { good_at, .. }) => Proof::Short { selected_at, good_at },
+            None => Proof::Short { selected_at, good_at: None },
         }
     }
 
@@ -73,7 +92,9 @@ pub fn judge_service(observation: &Observation) -> Service {
     let records = || observation.instances.iter().filter_map(|instance| Some((instance, instance.ec2.read()?)));
     let good = || {
         records().filter_map(|(_, record)| match record.proof {
-            Some(Proof::Good { selected_at }) => Some((selected_at, record.launched_at)),
+            Some(Proof::Good { selected_at } | Proof::Short { good_at: Some(selected_at), .. }) => {
+                Some((selected_at, record.launched_at))
+            }
             _ => None,
         })
     };

@@ -76,7 +76,7 @@ fn a_recording_that_ended_within_seconds_is_asked_about_and_then_judged_by_the_i
 
     let selected_at = NOW.minus_seconds(50);
     let played = plan(&pool(vec![answered(used("i-1", 50), Some(5))]));
-    assert_eq!(noted(&played), [("i-1", Proof::Good { selected_at })]);
+    assert_eq!(noted(&played), [("i-1", Proof::Short { selected_at, good_at: None })]);
     for good_recording_seconds in [None, Some(1000)] {
         let nothing = plan(&pool(vec![answered(used("i-1", 50), good_recording_seconds)]));
         assert_eq!(noted(&nothing), [("i-1", Proof::Failed { times: 1, since: selected_at, selected_at })]);
@@ -95,7 +95,14 @@ fn a_recording_that_jicofo_goes_on_with_on_another_jibri_has_failed_whatever_it_
     };
     let failed = Proof::Failed { times: 1, since: selected_at, selected_at };
     assert_eq!(fleet(20), [("i-1".to_owned(), failed)]);
-    assert_eq!(fleet(60), [("i-1".to_owned(), Proof::Good { selected_at })]);
+    assert_eq!(fleet(60), [("i-1".to_owned(), Proof::Short { selected_at, good_at: None })]);
+}
+
+#[test]
+fn a_short_recording_that_can_be_played_redeems_no_failure() {
+    let before = with(answered(used("i-1", 50), Some(5)), |record| record.proof = Some(failed(1, 40)));
+    let expected = Proof::Failed { times: 1, since: minutes_ago(40), selected_at: NOW.minus_seconds(50) };
+    assert_eq!(noted(&plan(&pool(vec![before]))), [("i-1", expected)]);
 }
 
 #[test]
@@ -139,6 +146,18 @@ fn a_refused_start_is_a_failure_at_once_and_failures_add_up_until_a_recording_go
         noted(&plan(&pool(vec![redeemed]))),
         [("i-1", Proof::Failed { times: 1, since: selected_at, selected_at })]
     );
+}
+
+#[test]
+fn a_refusal_that_jicofo_still_remembers_counts_twice_for_it_gives_the_jibri_no_other_chance() {
+    let refused = |minutes: u64| {
+        let failed_at = Some(minutes_ago(minutes));
+        Instance { last_failed_at: failed_at, ..with_proof("i-1", failed(1, minutes)) }
+    };
+    assert_eq!(noted(&plan(&pool(vec![refused(9)]))), []);
+    assert_eq!(noted(&plan(&pool(vec![refused(11)]))), [("i-1", failed(2, 11))]);
+    let forgotten = Instance { last_failed_at: None, ..refused(11) };
+    assert_eq!(noted(&plan(&pool(vec![forgotten]))), []);
 }
 
 #[test]
@@ -217,7 +236,8 @@ fn a_busy_jibri_without_a_session_is_asked_at_once_and_one_that_records_is_left_
     let observation = |instances, unaccounted_busy| Observation { unaccounted_busy, ..pool(instances) };
     let two = || vec![busy_for("i-1", 3), busy_for("i-2", 4), idle("i-3", 1), idle("i-4", 1)];
     assert_eq!(plan(&observation(two(), 0)).steps, []);
-    assert_eq!(actions(&plan(&observation(two(), 1))), [Action::Check { instance: InstanceId::new("i-2") }]);
+    let asked = ["i-1", "i-2"].map(|id| Action::Check { instance: InstanceId::new(id) });
+    assert_eq!(actions(&plan(&observation(two(), 1))), asked, "Jicofo does not say which of them has the session");
     assert_eq!(counts(&observation(two(), 1)).stuck_busy_seconds, 240);
     assert_eq!(counts(&observation(two(), 0)).stuck_busy_seconds, 0);
 

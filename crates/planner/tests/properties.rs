@@ -94,6 +94,7 @@ fn instances() -> impl Strategy<Value = Instance> {
     ];
     let proofs = prop_oneof![
         2 => moments().prop_map(|selected_at| Proof::Good { selected_at }),
+        1 => (moments(), of(moments())).prop_map(|(selected_at, good_at)| Proof::Short { selected_at, good_at }),
         3 => (1u32..4, moments(), moments())
             .prop_map(|(times, since, selected_at)| Proof::Failed { times, since, selected_at }),
     ];

@@ -153,8 +153,14 @@ impl World {
                 }
             }
             Incident::JibriFails { how } => {
+                // The one that Jicofo takes next: a bad Jibri that is never taken does no harm.
+                let next = self.select_jibri();
                 self.change(
-                    |machine| machine.is_available() && machine.jibri.failing.is_none(),
+                    |machine| {
+                        machine.is_available()
+                            && machine.jibri.failing.is_none()
+                            && next.as_ref().is_none_or(|id| machine.id == *id)
+                    },
                     |machine| machine.jibri.failing = Some(how),
                 );
             }

@@ -288,7 +288,10 @@ impl Machine {
 
     /// Whether it is available, and is not known to fail its recordings: one that fails may be ended for that, at any time.
     pub(super) fn can_serve(&self) -> bool {
-        self.is_available() && self.jibri.failures.0 < KNOWN_AFTER
+        let (failures, _) = self.jibri.failures;
+        // A start that it has refused, and that Jicofo remembers, may count for two.
+        let refused = failures > 0 && self.jibri.last_failed_at.is_some();
+        self.is_available() && failures < KNOWN_AFTER && !refused
     }
 
     /// Whether Jicofo would select it, and its Jibri would answer. Whether its recordings succeed is another matter.

@@ -236,7 +236,7 @@ impl World {
     /// Among those that are available, not just selected, and without a failure in the last minute, the one whose
     /// last failure is longest ago. Equals are not drawn by lot: `minByOrNull` over a `ConcurrentHashMap` takes the
     /// first in an order that has nothing to do with time, and is the same until the set changes (JibriDetector.kt:74, 97).
-    fn select_jibri(&self) -> Option<String> {
+    pub(super) fn select_jibri(&self) -> Option<String> {
         let past = |moment: Option<Milliseconds>, span: Milliseconds| moment.is_none_or(|at| self.now - at >= span);
         let eligible = |machine: &&Machine| {
             machine.jibri.seems_available()

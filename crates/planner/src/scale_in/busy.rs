@@ -1,9 +1,6 @@
 //! Busy Jibris that may not record at all. Each is asked; a recording is never cut.
 
-use crate::{
-    Action, CommandOutcome, Instance, JibriProcess, Plan, Problem, RecordedState, Wait, busy::unaccounted,
-    spoken::Spoken,
-};
+use crate::{Action, CommandOutcome, Instance, JibriProcess, Plan, Problem, RecordedState, Wait, spoken::Spoken};
 
 use super::{
     evidence::{Evidence, evidence, state_since},
@@ -21,7 +18,8 @@ pub(super) fn suspect_busy(view: &View<'_>, instance: &Instance, plan: &mut Plan
     let now = view.observation.now;
     let busy_seconds = now.seconds_since(state_since(instance, RecordedState::Busy)?);
     let too_long = busy_seconds > view.policy.busy_suspicion_seconds;
-    let suspected = unaccounted(view.observation).iter().any(|(suspect, _)| suspect.id == instance.id);
+    // Jicofo does not say which Jibri has which session: each says so itself.
+    let suspected = view.observation.unaccounted_busy > 0;
     let at_once = suspected && busy_seconds >= UNACCOUNTED_SECONDS;
     if !(too_long || at_once) {
         return None;

@@ -1,8 +1,8 @@
 //! How each recording went: noted in the tag of its instance. Where Jicofo's word does not tell, the instance is asked.
 
 use crate::{
-    Action, CommandOutcome, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, Problem, Proof, RecordedState,
-    Timestamp, Wait, judge_service, spoken::Spoken,
+    Action, CommandOutcome, FAILURES_IN_A_ROW, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, Problem,
+    Proof, RecordedState, Timestamp, Wait, judge_service, spoken::Spoken,
 };
 
 use super::{evidence::Evidence, evidence::evidence, room::View};
@@ -22,6 +22,8 @@ const MOST_ASKED: usize = 50;
 /// How a recording went, as far as is known.
 enum Outcome {
     Good,
+    /// It ended soon, and left something to play: a person has stopped it, or it failed late. It redeems no failure.
+    Short,
     Failed(String),
     /// The instance is to be asked.
     Ask(u64),
@@ -42,20 +44,27 @@ pub(super) fn note_proofs(view: &View<'_>, plan: &mut Plan) {
         // Clocks disagree: a selection that lies ahead is looked at when its time has come.
         let past = instance.last_selected_at.filter(|selected_at| *selected_at < view.observation.now);
         let Some(selected_at) = past else { continue };
+        let id = instance.id.clone();
         if record.proof.is_some_and(|proof| proof.selected_at() >= selected_at) {
+            if let Some(proof) = remember_refusal(view, instance, record.proof, selected_at) {
+                let reason = "Jicofo still remembers that it refused a start, and gives it no other";
+                plan.step(Action::TagProof { instance: id, proof }, reason);
+            }
             continue;
         }
-        let id = instance.id.clone();
         match judge(view, instance, selected_at) {
             Outcome::Good => {
                 let proof = Proof::Good { selected_at };
                 plan.step(Action::TagProof { instance: id, proof }, "its last recording went well");
             }
+            Outcome::Short => {
+                let proof = Proof::and_short(record.proof, selected_at);
+                plan.step(Action::TagProof { instance: id, proof }, "its last recording was short, and can be played");
+            }
             Outcome::Failed(why) => {
-                plan.step(
-                    Action::TagProof { instance: id, proof: Proof::and_failed(record.proof, selected_at) },
-                    format!("its last recording failed: {why}"),
-                );
+                let proof = Proof::and_failed(record.proof, selected_at);
+                let proof = remember_refusal(view, instance, Some(proof), selected_at).unwrap_or(proof);
+                plan.step(Action::TagProof { instance: id, proof }, format!("its last recording failed: {why}"));
             }
             Outcome::Ask(within_seconds) if asked < MOST_ASKED => {
                 asked += 1;
@@ -66,6 +75,24 @@ pub(super) fn note_proofs(view: &View<'_>, plan: &mut Plan) {
             Outcome::Ask(_) | Outcome::Unknown => {}
         }
     }
+}
+
+/// Jicofo takes a Jibri that has refused a start after all others, so that it may never be tried again, and would count as
+/// available all the same.
+fn remember_refusal(
+    view: &View<'_>,
+    instance: &Instance,
+    proof: Option<Proof>,
+    selected_at: Timestamp,
+) -> Option<Proof> {
+    let Some(Proof::Failed { times: 1, since, .. }) = proof else { return None };
+    let remembered = instance.last_failed_at.is_some_and(|failed_at| failed_at >= selected_at);
+    let long_ago = view.observation.now.seconds_since(selected_at) > LOOK_BACK_SECONDS;
+    (remembered && long_ago && instance.jibri == JibriStatus::Idle).then_some(Proof::Failed {
+        times: FAILURES_IN_A_ROW,
+        since,
+        selected_at,
+    })
 }
 
 /// Tells of Jibris that fail their recordings.
@@ -131,7 +158,7 @@ fn judge_by_its_own_word(
         let went_on = others.filter_map(|other| other.last_selected_at).any(goes_on);
         return match recorded_at {
             Some(_) if went_on => Outcome::Failed("Jicofo went on with another Jibri".into()),
-            Some(at) if at.plus_seconds(REPORT_SLACK_SECONDS) >= selected_at => Outcome::Good,
+            Some(at) if at.plus_seconds(REPORT_SLACK_SECONDS) >= selected_at => Outcome::Short,
             _ => Outcome::Failed(format!("it ended within {}, and left nothing to play", Spoken(lasted_seconds))),
         };
     }

@@ -29,6 +29,12 @@ const CUT_OFF: Expected = Rings(&[
 ]);
 /// Nothing that is launched becomes available.
 const POOL_EMPTY: Expected = Rings(&[("PoolEmptyAlarm", 40)]);
+/// What is launched does not register. The first launch begins some ten minutes after the strike.
+const UNREGISTERED: Expected = Rings(&[("LaunchesUnregisteredAlarm", 32), ("PoolEmptyAlarm", 40)]);
+/// A Jibri is busy, and Jicofo counts no session for it: `BusySuspicionHours`, and a quarter of an hour.
+const STUCK: Expected = Rings(&[("StuckBusyAlarm", 380)]);
+/// One Jibri fails its recordings. It is replaced, and the alarm has told of it.
+const FAILS: Expected = Rings(&[("FailingJibriAlarm", 90)]);
 /// No instance can be asked, so that none is ended.
 const SCALE_IN_STUCK: Expected = Rings(&[("ScaleInAlarm", 75)]);
 
@@ -128,17 +134,18 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             one(row(|it| it.calls.clock_skew_seconds = 60, Heals("No limit is as short as a minute")))
         }
         FaultKind::FailedLaunches => one(by_name(POOL_EMPTY).in_the_morning()),
-        FaultKind::UnregisteredLaunches => one(by_name(POOL_EMPTY).in_the_morning()),
+        FaultKind::UnregisteredLaunches => one(by_name(UNREGISTERED).in_the_morning()),
         FaultKind::LateRegistrations => one(by_name(POOL_EMPTY).in_the_morning()),
         FaultKind::InsufficientCapacity => {
             let rings = Rings(&[("LaunchesFailAlarm", 16), ("PoolEmptyAlarm", 40)]);
             one(by_name(rings).in_the_morning())
         }
         FaultKind::JibriUnhealthy => one(by_name(REPLACED)),
-        FaultKind::JibriExpired => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
-        FaultKind::JibriHungBusy => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
+        FaultKind::JibriExpired => one(by_name(REPLACED)),
+        // With a session it is a recording, as far as can be known, for a day.
+        FaultKind::JibriHungBusy => one(by_name(Rings(&[("StuckBusyAlarm", 1460)])).for_hours(26)),
         FaultKind::JibriHungFinalizing => vec![
-            by_name(Unalarmed(LOOKS_BUSY)).for_hours(10).named("in service"),
+            by_name(STUCK).for_hours(10).named("in service"),
             row(
                 |it| {
                     it.strike(Strike::World(Incident::JibriHangsBusy));
@@ -156,10 +163,13 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
         ],
         FaultKind::FailedStarts => {
             let why = "Jicofo selects another, and the same one again after a minute";
-            one(by_name(Heals(why)))
+            one(by_name(Heals(why)).may(&["RecordingsFailAlarm", "FailingJibriAlarm"]))
         }
-        FaultKind::FailedUploads => one(by_name(Rings(&[("UploadFailedAlarm", 16)]))),
-        FaultKind::UploadsFailForEver => one(by_name(Rings(&[("UploadFailedAlarm", 40)])).for_hours(6)),
+        FaultKind::FailedUploads => one(by_name(Rings(&[("UploadFailedAlarm", 16)])).may(&["RecordingsWaitAlarm"])),
+        FaultKind::UploadsFailForEver => {
+            let rings = Rings(&[("UploadFailedAlarm", 40), ("RecordingsWaitAlarm", 60)]);
+            one(by_name(rings).for_hours(6))
+        }
         FaultKind::SsmOffline => one(by_name(SCALE_IN_STUCK).in_the_evening()),
         FaultKind::SsmRegistersLate => one(row(
             |it| it.config.ssm.registration_seconds = 600.0,
@@ -223,22 +233,29 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             one(refused("ssm:GetParameter", rings))
         }
         FaultKind::RolesRemoved => one(refused("", CUT_OFF)),
-        FaultKind::JibriFailsFromLaunch => one(by_name(Unalarmed(FAILS)).in_the_morning()),
-        FaultKind::JibriFailsLater => one(by_name(Unalarmed(FAILS)).in_the_morning()),
-        FaultKind::StartsRefused => one(by_name(Unalarmed(FAILS)).in_the_morning()),
-        FaultKind::AllRecordingsFail => one(by_name(Unalarmed(FAILS))),
+        FaultKind::JibriFailsFromLaunch => {
+            // One alone may be the last that Jicofo takes.
+            let rings = Rings(&[("FailingJibriAlarm", 120)]);
+            one(caused(Incident::NextLaunchFails { count: 6 }, rings)
+                .in_the_morning()
+                .may(&["RecordingsFailAlarm", "PoolEmptyAlarm"]))
+        }
+        FaultKind::JibriFailsLater => one(by_name(FAILS).in_the_morning().may(&["RecordingsFailAlarm"])),
+        FaultKind::StartsRefused => one(by_name(FAILS).in_the_morning().may(&["RecordingsFailAlarm"])),
+        FaultKind::AllRecordingsFail => {
+            let rings = Rings(&[("RecordingsFailAlarm", 45)]);
+            one(by_name(rings).may(&["FailingJibriAlarm", "PoolEmptyAlarm"]))
+        }
         FaultKind::ProsodyRestarts => one(by_name(Heals("The Jibris join again one by one"))),
         FaultKind::Strangers => one(by_name(Heals("Those of the pool record as before"))),
         FaultKind::JibriRestartsInContainer => {
             one(by_name(Heals("It is available again; its recording is lost from there on")))
         }
-        FaultKind::StuckBusy => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
-        FaultKind::StuckRecording => one(by_name(Unalarmed(LOOKS_BUSY)).for_hours(10)),
-        FaultKind::FinalizeMissing => {
-            one(by_name(Unalarmed("No script tells that nothing was uploaded")).may(&["UploadFailedAlarm"]))
-        }
-        FaultKind::TornRecordings => one(by_name(Heals("They are uploaded as they are"))),
-        FaultKind::EmptyRecordings => one(by_name(Heals("They are uploaded as they are"))),
+        FaultKind::StuckBusy => one(by_name(STUCK).for_hours(10).may(&["RecordingsWaitAlarm"])),
+        FaultKind::StuckRecording => one(by_name(STUCK).for_hours(10).may(&["RecordingsWaitAlarm"])),
+        FaultKind::FinalizeMissing => one(by_name(Rings(&[("RecordingsWaitAlarm", 60)])).may(&["UploadFailedAlarm"])),
+        FaultKind::TornRecordings => one(by_name(Rings(&[("UnplayableRecordingsAlarm", 20)]))),
+        FaultKind::EmptyRecordings => one(by_name(Rings(&[("UnplayableRecordingsAlarm", 20)]))),
         FaultKind::OneJicofoEmpty => one(row(
             |it| {
                 it.config.jicofos = 2;
@@ -247,15 +264,13 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
             Unalarmed("The other lists them"),
         )),
         FaultKind::SingleUseMode => {
-            let rings = Rings(&[("AtMaximumAlarm", 120), ("PoolEmptyAlarm", 140)]);
-            one(row(|it| it.config.single_use = true, rings).may(&["ScaleOutAlarm"]))
+            one(row(|it| it.config.single_use = true, Heals("Each is replaced after its recording"))
+                .may(&["ScaleOutAlarm"]))
         }
-        FaultKind::LaunchesNeverRegister => one(by_name(POOL_EMPTY).in_the_morning()),
-        FaultKind::LaunchesCancelled => one(by_name(POOL_EMPTY).in_the_morning()),
+        FaultKind::LaunchesNeverRegister => one(by_name(UNREGISTERED).in_the_morning()),
+        FaultKind::LaunchesCancelled => {
+            let rings = Rings(&[("LaunchesFailAlarm", 16), ("PoolEmptyAlarm", 40)]);
+            one(by_name(rings).in_the_morning())
+        }
     }
 }
-
-/// Of a Jibri whose recordings fail.
-const FAILS: &str = "It says that it is available, and fails what it is asked for";
-/// Of a Jibri that is busy for ever.
-const LOOKS_BUSY: &str = "It looks like a recording; the pool is as large as it should be beside it";
