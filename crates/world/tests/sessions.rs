@@ -1,4 +1,4 @@
-//! What becomes of a request when Jibris fail it: who goes on, what Jicofo counts, and what stays on the disks.
+//! What becomes of a request when Jibris fail it: which one goes on, what Jicofo counts, and what stays on the disks.
 
 mod common;
 

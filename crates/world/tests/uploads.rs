@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use controller::metrics::Metric;
 use world::{
     AlarmConfig, AlarmState, AuditLimits, Comparison, Expression, Incident, MissingData, Statistic, World, WorldConfig,
 };
@@ -96,9 +97,9 @@ fn alarm_on(metric: &str, threshold: f64) -> AlarmConfig {
 
 #[test]
 fn what_waits_is_published_until_it_is_uploaded() {
-    let alarms = vec![alarm_on("RecordingsWaiting", 1.0), alarm_on("OldestRecordingSeconds", 300.0)];
+    let alarms = vec![alarm_on(Metric::RecordingsWaiting.name(), 1.0), alarm_on(Metric::OldestRecordingSeconds.name(), 300.0)];
     let (mut world, id) = asked(&[(3, 7)], WorldConfig { alarms, ..group_of(1) });
-    let states = |world: &World| ["RecordingsWaiting", "OldestRecordingSeconds"].map(|name| world.alarm_state(name));
+    let states = |world: &World| [Metric::RecordingsWaiting.name(), Metric::OldestRecordingSeconds.name()].map(|name| world.alarm_state(name));
     // It succeeds after 1 + 2 + 4 minutes.
     world.cause(Incident::NextUploadsFail { count: 3 });
     waits_until(&mut world, 13 * MINUTE);
@@ -117,11 +118,11 @@ fn what_cannot_be_played_is_published_when_it_is_uploaded() {
         (Incident::NextRecordingsEmpty { count: 1 }, AlarmState::Alarm),
         (Incident::NextUploadsFail { count: 1 }, AlarmState::Ok),
     ] {
-        let config = WorldConfig { alarms: vec![alarm_on("UnplayableRecordings", 1.0)], ..group_of(1) };
+        let config = WorldConfig { alarms: vec![alarm_on(Metric::UnplayableRecordings.name(), 1.0)], ..group_of(1) };
         let (mut world, _) = asked(&[(3, 7)], config);
         world.cause(incident.clone());
         waits_until(&mut world, 13 * MINUTE);
-        assert_eq!(world.alarm_state("UnplayableRecordings"), Some(expected), "{incident:?}");
+        assert_eq!(world.alarm_state(Metric::UnplayableRecordings.name()), Some(expected), "{incident:?}");
     }
 }
 
