@@ -121,6 +121,10 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     for oddity in &observed.oddities {
         warn!(oddity, "ignored what cannot be read");
     }
+    for place in &observed.empty_jicofos {
+        let jicofo = settings.jicofo_urls.get(*place).map_or("unknown", String::as_str);
+        warn!(jicofo, "this Jicofo lists no Jibri, while another lists some: it refuses every recording");
+    }
 
     let plan = plan_scale_out(&settings.policy, &observed.observation);
     let applied =

@@ -26,14 +26,20 @@ pub(crate) struct Heard {
     failures: Vec<String>,
     /// How many have answered.
     answers: usize,
+    /// The Jicofos that answered, by their place, and list no Jibri.
+    empty: Vec<usize>,
 }
 
 impl Heard {
     /// Adds up the answers; one that failed is kept as what went wrong.
     pub(crate) fn listen(jicofos: Vec<Result<JicofoReading, CallError>>) -> Heard {
         let mut heard = Heard::default();
-        for reading in jicofos {
+        for (place, reading) in jicofos.into_iter().enumerate() {
             match reading {
+                Ok(reading) if reading.jibris.is_empty() => {
+                    heard.empty.push(place);
+                    heard.add(reading);
+                }
                 Ok(reading) => heard.add(reading),
                 Err(error) => heard.failures.push(error.to_string()),
             }
@@ -104,6 +110,15 @@ impl Heard {
         self.answers > 0
     }
 
+    /// The places of the Jicofos that list no Jibri, while another lists one of these instances. Each refuses every recording that
+    /// it is asked for.
+    pub(crate) fn empty_beside(&self, instances: &[Instance]) -> &[usize] {
+        match instances.iter().any(|instance| instance.is_active() && instance.jibri.is_listed()) {
+            true => &self.empty,
+            false => &[],
+        }
+    }
+
     /// What kept a Jicofo from answering; `None` where all have answered.
     pub(crate) fn failures(&self) -> Option<String> {
         (!self.failures.is_empty()).then(|| self.failures.join("; "))
@@ -113,6 +128,27 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_jicofo_that_lists_none_beside_one_that_lists_some_is_found_by_its_place() {
+        let jibri = |nickname: &str| JicofoJibri {
+            nickname: nickname.into(),
+            healthy: true,
+            busy: false,
+            last_selected_at: None,
+            last_failed_at: None,
+        };
+        let full = || Ok(JicofoReading { jibris: vec![jibri("i-1")], ..JicofoReading::default() });
+        let empty = || Ok(JicofoReading::default());
+        let listed = |jibri| Instance { jibri, ..crate::observe::tests::instance() };
+        let heard = Heard::listen(vec![full(), empty(), full(), empty()]);
+        assert_eq!(heard.empty_beside(&[listed(JibriStatus::Idle)]), [1, 3]);
+        assert_eq!(
+            heard.empty_beside(&[listed(JibriStatus::Missing)]),
+            [0; 0],
+            "the others' Jibris are not this pool's"
+        );
+    }
 
     #[test]
     fn an_operators_own_jibris_are_no_strangers() {

@@ -21,6 +21,8 @@ pub(crate) struct Observed {
     pub(crate) observation: Observation,
     /// The counters of all Jicofos that answered, added up.
     pub(crate) stats: JicofoStats,
+    /// The places of the Jicofos that list no Jibri beside one that lists some.
+    pub(crate) empty_jicofos: Vec<usize>,
     /// What an operator should look at.
     pub(crate) oddities: Vec<String>,
     /// The questions that got no answer, Jicofo's apart: these are in the signal.
@@ -85,6 +87,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         },
     };
     let heard = heard.unwrap_or_default();
+    let empty_jicofos = heard.empty_beside(&instances).to_vec();
     let observation = Observation {
         now,
         group: group.sizes,
@@ -97,7 +100,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         target: readings.target,
         instances,
     };
-    Observed { observation, stats: heard.stats, oddities, failures }
+    Observed { observation, empty_jicofos, stats: heard.stats, oddities, failures }
 }
 
 /// One answer about many instances, by instance.
@@ -197,7 +200,7 @@ fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Command> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use planner::{Ec2State, Group, LifecycleState, Policy};
 
     use super::*;
@@ -207,6 +210,11 @@ mod tests {
 
     fn id() -> InstanceId {
         InstanceId::new("i-1")
+    }
+
+    /// An instance in service, and nothing else read of it.
+    pub(crate) fn instance() -> Instance {
+        observe(only_the_group()).observation.instances.remove(0)
     }
 
     /// A group of one instance, and nothing else read.

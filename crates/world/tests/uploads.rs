@@ -97,9 +97,12 @@ fn alarm_on(metric: &str, threshold: f64) -> AlarmConfig {
 
 #[test]
 fn what_waits_is_published_until_it_is_uploaded() {
-    let alarms = vec![alarm_on(Metric::RecordingsWaiting.name(), 1.0), alarm_on(Metric::OldestRecordingSeconds.name(), 300.0)];
+    let alarms =
+        vec![alarm_on(Metric::RecordingsWaiting.name(), 1.0), alarm_on(Metric::OldestRecordingSeconds.name(), 300.0)];
     let (mut world, id) = asked(&[(3, 7)], WorldConfig { alarms, ..group_of(1) });
-    let states = |world: &World| [Metric::RecordingsWaiting.name(), Metric::OldestRecordingSeconds.name()].map(|name| world.alarm_state(name));
+    let states = |world: &World| {
+        [Metric::RecordingsWaiting.name(), Metric::OldestRecordingSeconds.name()].map(|name| world.alarm_state(name))
+    };
     // It succeeds after 1 + 2 + 4 minutes.
     world.cause(Incident::NextUploadsFail { count: 3 });
     waits_until(&mut world, 13 * MINUTE);

@@ -77,6 +77,17 @@ pub const ALARMS: &[Alarm] = &[
         ..COMMON
     },
     Alarm {
+        id: "EmptyJicofoAlarm",
+        meaning: "One of several Jicofos lists no Jibri while another lists some; it refuses every recording",
+        remedy: "The log of `availability` names it. The Jibris must join the brewery of each Jicofo in `JicofoUrls`: look at \
+                 `XmppServer`, and whether this Jicofo is connected to its Prosody. Take one that is out of service out of \
+                 `JicofoUrls`.",
+        watches: Watched::Metric(Metric::EmptyJicofos, Minimum),
+        evaluation_periods: 5,
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
         id: "StuckBusyAlarm",
         meaning: "A Jibri has been busy for longer than BusySuspicionHours, and Jicofo counts no session for it",
         remedy: "The log of `scale_in` names the instance, and says whether an ffmpeg or an upload runs on it. Nothing is cut \

@@ -145,6 +145,7 @@ declare_metrics! {
         MaxSize, Count, "of the group";
         SignalLost, Count, "1 while Jicofo cannot be read or believed, else 0; published whenever the group itself can be read";
         StrangerJibris, Count, "Jibris that Jicofo lists, the group does not hold, and `OWN_JIBRIS` does not name";
+        EmptyJicofos, Count, "Jicofos that answer and list no Jibri, while another lists some of this pool: they refuse every recording";
         Conferences, Count, "of all Jicofos";
         Participants, Count, "of all Jicofos";
         JibriSessions, Count, "recordings and live streams of all Jicofos";

@@ -51,8 +51,6 @@ enum Expected {
     Rings(&'static [(&'static str, i64)]),
     /// The pool has healed within five minutes, for this reason, and no alarm has to ring.
     Heals(&'static str),
-    /// It does not heal within five minutes, and no alarm rings; why.
-    Unalarmed(&'static str),
 }
 
 /// An alarm that rang.
@@ -84,10 +82,8 @@ pub struct Outcome {
     /// Whether all went as on the same day without the fault: whenever a recording begins, one Jibri less than wanted is
     /// available until another has started.
     pub harmless: bool,
-    /// Why no alarm has to ring, or none rings yet; empty where one must.
+    /// Why no alarm has to ring; empty where one must.
     pub reason: &'static str,
-    /// Whether the fault neither heals nor rings.
-    pub unalarmed: bool,
     /// What is not as expected.
     pub mismatches: Vec<String>,
 }
@@ -102,13 +98,13 @@ impl Row {
         let lived = scenario.live(self.hours)?;
         let calm = match self.expected {
             Expected::Heals(_) => Some(Scenario::new(self.demand).live(self.hours)?),
-            Expected::Rings(_) | Expected::Unalarmed(_) => None,
+            Expected::Rings(_) => None,
         };
         let harmless = calm
             .is_some_and(|calm| lived.short.minutes <= calm.short.minutes && lived.left.minutes <= calm.left.minutes);
         let must = match self.expected {
             Expected::Rings(must) => must,
-            Expected::Heals(_) | Expected::Unalarmed(_) => &[],
+            Expected::Heals(_) => &[],
         };
         let within = |alarm: &str| must.iter().find(|(name, _)| *name == alarm).map(|(_, minutes)| *minutes);
         let rang: Vec<Rang> = lived
@@ -122,10 +118,9 @@ impl Row {
             })
             .collect();
         let mismatches = self.mismatches(must, &rang, &lived);
-        let (reason, unalarmed) = match self.expected {
-            Expected::Rings(_) => ("", false),
-            Expected::Heals(reason) => (reason, false),
-            Expected::Unalarmed(reason) => (reason, true),
+        let reason = match self.expected {
+            Expected::Rings(_) => "",
+            Expected::Heals(reason) => reason,
         };
         Ok(Outcome {
             fault: kind.name(),
@@ -135,7 +130,6 @@ impl Row {
             left_minutes: lived.left.minutes,
             harmless,
             reason,
-            unalarmed,
             mismatches,
         })
     }
@@ -169,8 +163,7 @@ impl Row {
         };
         match (&self.expected, open) {
             (Expected::Heals(_), Some(open)) => found.push(format!("for {} minutes: {}", open.minutes, open.complaint)),
-            (Expected::Unalarmed(_), None) => found.push("it heals by itself".to_owned()),
-            (Expected::Heals(_) | Expected::Unalarmed(_) | Expected::Rings(_), _) => {}
+            (Expected::Heals(_) | Expected::Rings(_), _) => {}
         }
         found
     }

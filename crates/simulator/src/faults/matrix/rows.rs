@@ -4,7 +4,7 @@ use controller::Function;
 
 use super::{
     super::strikes::{HOUR_MS, Strike},
-    Expected::{self, Heals, Rings, Unalarmed},
+    Expected::{self, Heals, Rings},
     FaultKind, Row,
     scenario::{Demand, Scenario},
 };
@@ -261,7 +261,7 @@ pub(super) fn of(kind: FaultKind) -> Vec<Row> {
                 it.config.jicofos = 2;
                 it.strike(Strike::World(Incident::OneJicofoEmpty { for_ms: LASTS_MS }));
             },
-            Unalarmed("The other lists them"),
+            Rings(&[("EmptyJicofoAlarm", 8)]),
         )),
         FaultKind::SingleUseMode => {
             one(row(|it| it.config.single_use = true, Heals("Each is replaced after its recording"))

@@ -42,12 +42,11 @@ fn told(outcome: &Outcome, name: &dyn Fn(&Rang) -> String) -> String {
     let (must, may): (Vec<&Rang>, Vec<&Rang>) = outcome.rang.iter().partition(|rang| rang.within_minutes.is_some());
     let rings: Vec<String> = must.into_iter().chain(may).map(ring).collect();
     let (short, left) = (outcome.short_minutes, outcome.left_minutes);
-    let quiet = match (outcome.reason, outcome.unalarmed) {
-        ("", _) => None,
-        (reason, true) => Some(format!("**no alarm**: {reason}")),
-        (reason, false) if outcome.harmless => Some(format!("no harm: {reason}")),
-        (reason, false) if left > short => Some(format!("heals in {short}, and is cleared away in {left}: {reason}")),
-        (reason, false) => Some(format!("heals in {short}: {reason}")),
+    let quiet = match outcome.reason {
+        "" => None,
+        reason if outcome.harmless => Some(format!("no harm: {reason}")),
+        reason if left > short => Some(format!("heals in {short}, and is cleared away in {left}: {reason}")),
+        reason => Some(format!("heals in {short}: {reason}")),
     };
     quiet.into_iter().chain(rings).collect::<Vec<_>>().join("; ")
 }
