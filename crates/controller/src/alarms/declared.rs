@@ -60,7 +60,7 @@ pub const ALARMS: &[Alarm] = &[
         id: "RecordingsFailAlarm",
         meaning: "Recordings fail, and none has gone well since; most likely a setting that all Jibris share is wrong",
         remedy: "Look at the recorder's password and name, `XMPP_HIDDEN_DOMAIN`, `PUBLIC_URL`, the certificate of the web site, \
-                 and UDP from the Jibris to the video bridge: follow [Recordings fail](deploying.md#recordings-fail). No Jibri \
+                 and UDP from the Jibris to the video bridge: follow [Recordings fail](trouble.md#recordings-fail). No Jibri \
                  is replaced for it meanwhile. It ends with the first recording that goes well.",
         watches: Watched::Metric(Metric::RecordingsInDoubt, Maximum),
         evaluation_periods: 3,
@@ -146,7 +146,7 @@ pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "LaunchesUnregisteredAlarm",
         meaning: "Instances were launched and their Jibris do not register; look at their logs",
-        remedy: "Follow [A Jibri never registers](deploying.md#a-jibri-never-registers). The oldest such instance is kept for you \
+        remedy: "Follow [A Jibri never registers](trouble.md#a-jibri-never-registers). The oldest such instance is kept for you \
                  to look at, and the log of `availability` names it; the others are replaced, one at a time and ever more \
                  slowly, until one registers.",
         watches: Watched::Metric(Metric::UnregisteredJibris, Minimum),
@@ -158,7 +158,7 @@ pub const ALARMS: &[Alarm] = &[
         id: "DrainTooOldAlarm",
         meaning: "A drain has gone on for longer than the longest meeting should be",
         remedy: "The log of `drain` names the instance. If its meeting is as long as that, wait. Else ask the instance by \
-                 `jibri-check`, and see [Trouble](deploying.md#trouble).",
+                 `jibri-check`, and see [Trouble](trouble.md).",
         watches: Watched::Expression {
             id: "hours",
             label: "Hours of the oldest drain",
@@ -194,7 +194,7 @@ pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "UploadFailedAlarm",
         meaning: "Recordings could not be uploaded; they are still on their instance",
-        remedy: "Follow [Uploads fail](deploying.md#uploads-fail).",
+        remedy: "Follow [Uploads fail](trouble.md#uploads-fail).",
         watches: Watched::Expression {
             id: "failed",
             label: "Failed uploads",
@@ -216,7 +216,7 @@ pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "RecordingsWaitAlarm",
         meaning: "A recording has waited on its instance for its upload for a quarter of an hour or longer",
-        remedy: "Follow [Uploads fail](deploying.md#uploads-fail). Each is tried again every 15 minutes at most, also while its \
+        remedy: "Follow [Uploads fail](trouble.md#uploads-fail). Each is tried again every 15 minutes at most, also while its \
                  Jibri serves; the alarm ends when the last one is up.",
         watches: Watched::Metric(Metric::OldestRecordingSeconds, Maximum),
         period_seconds: 300,
@@ -238,7 +238,7 @@ pub const ALARMS: &[Alarm] = &[
         meaning: "Invocations have failed or were throttled in three minutes of a quarter of an hour; see the functions' logs",
         remedy: "Read the logs of `availability`, `scale_in` and `drain`: `sam logs --stack-name jibri`. It rings with \
                  `SignalLostAlarm`, since a lost signal fails `availability`, and when \
-                 [the hook is missing](deploying.md#the-hook-is-missing), since that fails `scale_in`.",
+                 [the hook is missing](trouble.md#the-hook-is-missing), since that fails `scale_in`.",
         watches: Watched::Expression {
             id: "failures",
             label: "Failures",
@@ -296,7 +296,7 @@ pub const ALARMS: &[Alarm] = &[
         meaning: "More Jibris than wanted have been available for an hour; scale-in is stuck, or paused",
         remedy: "See whether `ScaleInPaused` is set, `MinSize` holds the instances, or `SignalLostAlarm` or \
                  `FunctionsFailAlarm` rings. Else [SSM cannot reach an \
-                 instance](deploying.md#ssm-cannot-reach-an-instance): an instance that does not answer is not ended.",
+                 instance](trouble.md#ssm-cannot-reach-an-instance): an instance that does not answer is not ended.",
         watches: Watched::Metric(Metric::Surplus, Minimum),
         period_seconds: 300,
         evaluation_periods: 12,
