@@ -182,8 +182,8 @@ fn the_age_of_a_drain_comes_from_the_activities_of_the_group_where_no_tag_tells(
     let abandons = |actions: &[Action]| {
         actions.iter().any(|action| matches!(action, Action::CompleteDrain { result: DrainResult::Abandon, .. }))
     };
-    for ec2 in [untagged.ec2.clone(), Reading::Unread, Reading::Unlisted] {
-        let over = held(ec2.clone(), 61);
+    for ec2 in [untagged.ec2, Reading::Unread, Reading::Unlisted] {
+        let over = held(ec2, 61);
         assert!(abandons(&plan(&over)), "{ec2:?}");
         let observation = pool(vec![over.clone()]);
         let of_drain = plan_drain(&limit, NOW, &observation.group, &over);
