@@ -94,7 +94,7 @@ fn without_a_namespace_the_pool_grows_and_the_tick_fails_and_says_why() {
     let error =
         complaint(now(invoke(Function::Availability, sample("availability"), &settings, &ports(&cloud), common::NOW)));
     assert!(error.contains("METRIC_NAMESPACE is \"a b\""), "{error}");
-    assert_eq!(cloud.done(), ["desired 2"]);
+    assert_eq!(cloud.done(), ["desired 3"]);
 }
 
 #[test]

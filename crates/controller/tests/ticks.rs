@@ -38,7 +38,7 @@ fn metrics_that_are_refused_keep_no_capacity_from_being_raised() {
     cloud.refuses = "metrics";
     let error = complaint(one_sample(&cloud, &settings(&[])));
     assert!(error.contains("metrics") && error.contains("AccessDenied"), "{error}");
-    assert_eq!(cloud.done(), ["desired 2"]);
+    assert_eq!(cloud.done(), ["desired 3"]);
 }
 
 #[test]
