@@ -74,7 +74,7 @@ fn more_launches_in_vain_than_an_account_survives_are_a_breach() {
 fn a_file_that_waits_for_hours_though_its_upload_would_succeed_is_a_breach() {
     let forgotten = |uploads_fail: bool, hours: i64| {
         let demand = vec![request(5 * MINUTE, 10 * MINUTE)];
-        let mut world = settled(WorldConfig { demand, audit: Some(limits()), ..group_of(1) });
+        let mut world = settled(WorldConfig { demand, audit: Some(limits()), uploads_retried: false, ..group_of(1) });
         world.cause(Incident::NextUploadsFail { count: 1 });
         if uploads_fail {
             world.cause(Incident::FinalizeMissing);
