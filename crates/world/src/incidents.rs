@@ -154,7 +154,8 @@ impl World {
             }
             Incident::JibriFails { how } => {
                 // The one that Jicofo takes next: a bad Jibri that is never taken does no harm.
-                let next = self.select_jibri();
+                let works = |id: &String| self.machines.get(id).is_some_and(|machine| machine.jibri.failing.is_none());
+                let next = self.select_jibri().filter(works);
                 self.change(
                     |machine| {
                         machine.is_available()
