@@ -27,8 +27,12 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         datum(Metric::UnlaunchedJibris, counts.unlaunched, now),
         datum(Metric::DesiredCapacity, observation.group.desired_capacity, now),
         datum(Metric::MaxSize, observation.group.max_size, now),
-        datum(Metric::EmptyJicofos, u64::try_from(observed.empty_jicofos.len()).unwrap_or(u64::MAX), now),
     ];
+    // Where a Jicofo is silent, none that is known to be empty does not mean that none is.
+    let empty = u64::try_from(observed.empty_jicofos.len()).unwrap_or(u64::MAX);
+    if observation.signal == Signal::Fresh || empty > 0 {
+        metrics.push(datum(Metric::EmptyJicofos, empty, now));
+    }
     if let Some(target) = &observation.target {
         metrics.extend([datum(Metric::SpareTarget, target.spare, now), datum(Metric::HoldTarget, target.hold, now)]);
     }

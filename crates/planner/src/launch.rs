@@ -77,9 +77,13 @@ pub(crate) fn is_kept(policy: &Policy, observation: &Observation, instance: &Ins
         return false;
     }
     let active = observation.instances.iter().filter(|instance| instance.is_active()).count();
-    let full = u32::try_from(active).unwrap_or(u32::MAX) >= observation.group.max_size;
-    let age_seconds = instance.launched_at().map_or(0, |at| observation.now.seconds_since(at));
-    !full || age_seconds <= LONGEST_PATIENCE_SECONDS.max(policy.boot_grace_seconds)
+    if u32::try_from(active).unwrap_or(u32::MAX) >= observation.group.max_size {
+        let age_seconds = instance.launched_at().map_or(0, |at| observation.now.seconds_since(at));
+        return age_seconds <= LONGEST_PATIENCE_SECONDS.max(policy.boot_grace_seconds);
+    }
+    // Alone it shows nothing: where no other launch is under way, or has failed, it goes like any other.
+    let in_vain = |other: &Instance| other.is_active() && !is_known(other) && other.id != instance.id;
+    observation.instances.iter().any(in_vain)
 }
 
 /// Whether an instance was launched longer ago than the boot grace, and has never registered; on its way out, too.

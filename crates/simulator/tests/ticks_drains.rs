@@ -159,7 +159,7 @@ fn a_failed_upload_is_tried_again_by_the_drain_until_it_succeeds() {
 
 #[test]
 fn files_of_an_earlier_recording_go_out_before_their_idle_jibri_ends() {
-    let mut runner = recording_for(30 * MINUTE, |_| (), &[]);
+    let mut runner = recording_for(30 * MINUTE, |config| config.uploads_retried = false, &[]);
     let id = recorder_of(&runner.world(), 0);
     runner.world().cause(Incident::NextUploadsFail { count: 1 });
     go_on(&mut runner, 30 * MINUTE);
