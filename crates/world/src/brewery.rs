@@ -95,7 +95,7 @@ impl World {
         }
     }
 
-    /// Who was in the list that is empty now, and runs.
+    /// The Jibris that were in the list that is empty now, and run.
     fn empty_list(&mut self) -> Vec<String> {
         let mut left = Vec::new();
         for machine in self.machines.values_mut().filter(|machine| machine.jibri.in_brewery) {
