@@ -136,7 +136,7 @@ async fn the_drain_uploads_what_a_failed_finalize_left_behind() {
 
     assert_eq!(failures, 1);
     assert!(cloud.world(|world| world.recordings_on_disk(&instance)).is_empty());
-    let uploaded = directory.0.join("recordings/recordings").join(&left);
+    let uploaded = directory.0.join("recordings/recordings").join(&left).join(&instance);
     assert!(uploaded.join("metadata.json").is_file());
     assert_eq!(cloud.summary().files_lost, 0);
 }

@@ -5,12 +5,6 @@ mod common;
 use common::*;
 use planner::*;
 
-fn plan(observation: &Observation) -> Plan {
-    let plan = plan_scale_in(&Policy::default(), observation);
-    check_plan(&Policy::default(), observation, &plan).expect("the plan keeps the invariants");
-    plan
-}
-
 #[test]
 fn while_one_jicofo_is_silent_an_instance_that_another_lists_may_go_and_no_other() {
     let unknown = |name: &str| Instance { jibri: JibriStatus::Unknown, ..idle(name, 60) };
