@@ -180,7 +180,7 @@ class Compose(unittest.TestCase):
         self.assertIn('options: {max-size: 20m, max-file: "5"}', self.lines)
 
     def test_its_container_has_the_name_that_the_guide_says(self):
-        self.assertIn("docker exec jibri-jibri-1 ", (REPOSITORY / "docs" / "deploying.md").read_text())
+        self.assertIn("docker exec jibri-jibri-1 ", (REPOSITORY / "docs" / "trouble.md").read_text())
         self.assertEqual(self.lines[1:4], ["name: jibri", "services:", "jibri:"])
 
     def test_an_upload_needs_no_password(self):
