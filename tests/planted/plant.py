@@ -20,8 +20,6 @@ PAGE = ROOT / "docs" / "faults.md"
 BUGS = pathlib.Path(__file__).with_name("bugs.toml")
 COPY = ROOT / "target" / "planted" / "sources"
 BUILD = ROOT / "target" / "planted" / "build"
-# The crates that the simulator is built of. The root package is left out, and with it the AWS SDKs.
-CRATES = ["planner", "forecast", "controller", "world", "chart", "compare", "simulator"]
 
 
 def read_bugs():
@@ -40,10 +38,22 @@ def plant(bug, read):
     return changed
 
 
+def crates_of(name, found=()):
+    """A crate of the workspace and all that it is built of. The root package is not among them, nor the AWS SDKs."""
+    if name in found or not (ROOT / "crates" / name).is_dir():
+        return set(found)
+    manifest = tomllib.loads((ROOT / "crates" / name / "Cargo.toml").read_text())
+    found = {*found, name}
+    # Cargo resolves what the tests of a member need, too.
+    for dependency in [*manifest.get("dependencies", {}), *manifest.get("dev-dependencies", {})]:
+        found = crates_of(dependency, found)
+    return found
+
+
 def copy_sources():
     shutil.rmtree(COPY, ignore_errors=True)
     COPY.mkdir(parents=True)
-    for crate in CRATES:
+    for crate in sorted(crates_of("simulator")):
         shutil.copytree(ROOT / "crates" / crate, COPY / "crates" / crate)
     shutil.copy(ROOT / "Cargo.lock", COPY)
     workspace = (ROOT / "Cargo.toml").read_text()
