@@ -84,9 +84,9 @@ mutants: ## Plant each bug of tests/planted/bugs.toml, and check that the simula
 bench: ## Measure a simulated month, a comparison, and one forecast
 	cargo bench --package simulator --package compare --package forecast
 
-cloud: $(TOOLS)/instance/installed ## Keep a local cloud running, for `make watch` and `make invoke`
+cloud: $(TOOLS)/instance/installed ## Keep a local cloud running, for `make watch` and `make invoke`; FAULT=jicofo-away strikes after a minute
 	cargo build --package localcloud
-	target/debug/localcloud serve
+	target/debug/localcloud serve $(if $(FAULT),--fault $(FAULT))
 
 watch: $(TOOLS)/sam/installed ## Run the functions against the local cloud of `make cloud`
 	set -a; source target/cloud/environment; $(SAM)/cargo-lambda lambda watch --ignore-changes --invoke-address 127.0.0.1

@@ -4,17 +4,21 @@
 usage: jibri_drain.py check | drain
 
 check  changes nothing.
-drain  forbids any new start of Jibri, asks it for its graceful shutdown, and when it has exited retries
-       the upload of each recording on the disk. The function runs it every minute until no recording is left.
+drain  forbids any new start of Jibri, asks it for its graceful shutdown, and when it has exited ends its ffmpeg and
+       retries the upload of each recording on the disk. The function runs it until no recording is left.
 
 Both print one line of JSON and exit with 0:
 
   process             gone (the health port refuses), running, or unresponsive
   busy_status         IDLE, BUSY or EXPIRED; null unless running
   health_status       HEALTHY or UNHEALTHY; null unless running
-  recordings_pending  how many entries the recordings directory and the failed one have; while Jibri is busy, its
-                      own folder counts too
+  recordings_pending  how many entries the recordings directory and the failed one have, a busy Jibri's own folder too
   recordings_failed   how many of these this run tried to upload, in vain
+  recording           whether an ffmpeg of a Jibri runs, with that Jibri or without it
+  finalizing          whether a finalize script runs, for Jibri or for a retry
+  oldest_recording_seconds  for how long the oldest entry has waited, by its time of change; null where none waits.
+                      While Jibri is busy or does not say, the newest of the recordings directory is in use
+  good_recording_seconds    how long ago the finalize script last found a recording that can be played; null if never
 
 Any other error is printed on stderr, with exit code 1 and no JSON: nothing is known then, and the instance is
 kept. Systems Manager sends this file as text, so it needs Python 3.9 and nothing else.
@@ -24,10 +28,11 @@ import fcntl
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,6 +43,7 @@ INTERNAL_URL = os.environ.get("JIBRI_INTERNAL_URL", "http://127.0.0.1:3333/jibri
 RECORDINGS = Path(os.environ.get("JIBRI_RECORDINGS_DIRECTORY", "/opt/jibri/storage/recordings"))
 # Where the finalize script moves what it could not upload.
 FAILED = Path(os.environ.get("JIBRI_FAILED_DIRECTORY", "/opt/jibri/storage/failed"))
+GOOD_RECORDING = RECORDINGS.parent / "good-recording"
 STATE = Path(os.environ.get("JIBRI_STATE_DIRECTORY", "/opt/jibri/state"))
 # Its last argument is a folder. The volume gives the folder the same path inside the container.
 FINALIZE_COMMAND = os.environ.get(
@@ -49,19 +55,24 @@ FINALIZE_COMMAND = os.environ.get(
 STOP_COMMAND = os.environ.get("JIBRI_STOP_COMMAND", "docker compose --project-directory /opt/jibri stop jibri")
 # Every Jibri's command line has an argument that ends like this, in a container or not.
 PROCESS_MARK = os.environ.get("JIBRI_PROCESS_MARK", "jibri.jar")
+# For a file and for a stream alike, Jibri's ffmpeg grabs the screen; a person's does not.
+FFMPEG_MARK = os.environ.get("JIBRI_FFMPEG_MARK", "x11grab")
+# With a folder behind it; a person that reads or edits the script names no folder.
+FINALIZE_MARK = os.environ.get("JIBRI_FINALIZE_MARK", "/finalize.sh")
 HTTP_TIMEOUT_SECONDS = float(os.environ.get("JIBRI_HTTP_TIMEOUT_SECONDS", "5"))
 # For all folders together. It must be less than the command's execution time-out.
 FINALIZE_SECONDS = float(os.environ.get("JIBRI_FINALIZE_SECONDS", "3000"))
+FFMPEG_SECONDS = float(os.environ.get("JIBRI_FFMPEG_SECONDS", "60"))
 EXIT_WAIT_SECONDS = 2
 
 
 def main(mode):
-    """Does what was asked, and prints the report."""
     failed = set()
     if mode == "drain":
         forbid_start()
         health = ask_to_leave(ask_health())
         if health["process"] == "gone":
+            end_ffmpeg()
             stop_container()
             health = ask_health()
         if health["process"] == "gone":
@@ -70,7 +81,8 @@ def main(mode):
         health = ask_health()
     # Counted by name, since a failed upload moves its folder. A folder that vanished although its upload failed counts too.
     pending = failed.union(path.name for path in list_leftovers())
-    print(json.dumps({**health, "recordings_pending": len(pending), "recordings_failed": len(failed)}))
+    counts = {"recordings_pending": len(pending), "recordings_failed": len(failed)}
+    print(json.dumps({**health, **counts, **look_around(health)}))
 
 
 def ask_health():
@@ -92,7 +104,6 @@ def ask_health():
 
 
 def health_of(process, busy_status=None, health_status=None):
-    """The report's part on the process."""
     return {"process": process, "busy_status": busy_status, "health_status": health_status}
 
 
@@ -108,11 +119,9 @@ def ask_to_leave(health):
         if status != 200:
             raise RuntimeError(f"gracefulShutdown was answered with {status}")
     deadline = time.monotonic() + EXIT_WAIT_SECONDS
-    while True:
-        health = ask_health()
-        if health["process"] == "gone" or time.monotonic() >= deadline:
-            return health
+    while (health := ask_health())["process"] != "gone" and time.monotonic() < deadline:
         time.sleep(0.2)
+    return health
 
 
 def request(method, url):
@@ -135,37 +144,80 @@ def is_starting():
     try:
         with open(STATE / "start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
     except BlockingIOError:
         return True
+    except FileNotFoundError:
+        pass
     return False
 
 
 def has_process():
     """Whether a Jibri runs that the health port does not show: at another address, or with its API switched off."""
-    for command_line in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = command_line.read_bytes().split(b"\0")
-        except OSError:
-            continue  # This process has ended meanwhile.
-        if any(argument.endswith(PROCESS_MARK.encode()) for argument in arguments):
-            return True
-    return False
+    return any(argument.endswith(PROCESS_MARK) for _, arguments in command_lines() for argument in arguments)
+
+
+def command_lines():
+    """Each process of this host, those in containers too: its id and its arguments."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # This process has ended meanwhile.
+            yield int(path.parent.name), os.fsdecode(path.read_bytes()).rstrip("\0").split("\0")
+
+
+def ffmpegs():
+    """The ids of the ffmpegs that record or stream for a Jibri."""
+    return [process for process, line in command_lines() if Path(line[0]).name == "ffmpeg" and FFMPEG_MARK in line]
+
+
+def look_around(health):
+    """The report's part on what lies and runs on this instance besides Jibri's own process."""
+    in_use = health["process"] == "unresponsive" or health["busy_status"] == "BUSY"
+    return {
+        "recording": bool(ffmpegs()),
+        "finalizing": any(argument.endswith(FINALIZE_MARK) for _, line in command_lines() for argument in line[:-1]),
+        "oldest_recording_seconds": max(ages_in(FAILED) + ages_in(RECORDINGS)[in_use:], default=None),
+        "good_recording_seconds": age_seconds(GOOD_RECORDING),
+    }
+
+
+def ages_in(directory):
+    """The ages of its entries, the newest first, without those that were uploaded meanwhile."""
+    return sorted(age for age in map(age_seconds, leftovers_in(directory)) if age is not None)
+
+
+def age_seconds(path):
+    """For how long it has not changed; `None` when it is not there."""
+    with suppress(FileNotFoundError):
+        return max(int(time.time() - path.lstat().st_mtime), 0)
+
+
+def end_ffmpeg():
+    """Ends the ffmpeg of a Jibri that was killed: nothing else would, and Jicofo has given the session to another one."""
+    # After SIGINT it writes the index (moov) without which its file cannot be played. Killed, it leaves the file without.
+    for number, seconds in ((signal.SIGINT, FFMPEG_SECONDS), (signal.SIGKILL, EXIT_WAIT_SECONDS)):
+        for process in ffmpegs():
+            print(f"ffmpeg {process} runs without its Jibri, and gets {number.name}", file=sys.stderr)
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+        deadline = time.monotonic() + seconds
+        while ffmpegs() and time.monotonic() < deadline:
+            time.sleep(0.2)
 
 
 def stop_container():
     """Stops the container, so that it cannot start Jibri again; without Docker there is no container."""
-    try:
+    with suppress(FileNotFoundError):
         subprocess.run(shlex.split(STOP_COMMAND), stdin=subprocess.DEVNULL, stdout=sys.stderr, timeout=60, check=True)
-    except FileNotFoundError:
-        pass
 
 
 def list_leftovers():
     """Every entry of both directories: a stray file must not be lost, either."""
-    failed = FAILED.iterdir() if FAILED.exists() else []
-    return sorted(path for path in [*RECORDINGS.iterdir(), *failed] if path.name != "lost+found")
+    return sorted(leftovers_in(RECORDINGS) + leftovers_in(FAILED))
+
+
+def leftovers_in(directory):
+    """The entries of one of them. The failed one is there once it was needed."""
+    entries = [] if directory == FAILED and not FAILED.exists() else directory.iterdir()
+    return [path for path in entries if path.name != "lost+found"]
 
 
 def upload_leftovers():

@@ -93,7 +93,29 @@ RestartSec=15
 [Install]
 WantedBy=multi-user.target
 UNIT
+# No recording waits for a drain, which may be weeks away. The next run begins a minute after the end of the one before.
+cat >"$units/jibri-uploads.service" <<UNIT
+[Unit]
+Description=Uploads recordings that are left
+RequiresMountsFor=$root/storage
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 $root/uploads.py
+UNIT
+cat >"$units/jibri-uploads.timer" <<UNIT
+[Unit]
+Description=Uploads recordings that are left, each minute
+
+[Timer]
+OnActiveSec=60
+OnUnitInactiveSec=60
+AccuracySec=1
+
+[Install]
+WantedBy=timers.target
+UNIT
 systemctl daemon-reload
-systemctl enable jibri.service
-systemctl start --no-block jibri.service
+systemctl enable jibri.service jibri-uploads.timer
+systemctl start --no-block jibri.service jibri-uploads.timer
 log "done"

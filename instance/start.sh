@@ -33,7 +33,9 @@ keys = json.load(sys.stdin)
 print("user = \"{AccessKeyId}:{SecretAccessKey}\"\nheader = \"x-amz-security-token: {Token}\"".format(**keys))'
 }
 
-# The two passwords, as lines of an env_file: in single quotes, compose takes them letter by letter.
+# The two passwords, as lines of an env_file: in single quotes, compose takes them letter by letter. The image writes
+# them as they are into password = "…" of Jibri's configuration (HOCON), where a double quote, a backslash or a control
+# character means something else, or breaks it; then no Jibri registers, or none can log in to a meeting.
 passwords() {
   local keys
   keys=$(credentials) || { log "the instance role's credentials cannot be read" && return 1; }
@@ -43,14 +45,15 @@ passwords() {
     "{\"Names\":[\"$XMPP_PASSWORD_PARAMETER\",\"$RECORDER_PASSWORD_PARAMETER\"],\"WithDecryption\":true}" "$ssm_url/" |
     python3 -c '
 import json, sys
+from unicodedata import category
 answer = json.load(sys.stdin)
 known = {one["Name"]: one["Value"] for one in answer.get("Parameters", [])}
 for variable, name in zip(sys.argv[1::2], sys.argv[2::2]):
     if name not in known:
         sys.exit(f"start: SSM does not give out the parameter {name}: " + answer.get("__type", "there is none"))
-    if set(known[name]) & set("\r\n\x27") or known[name][-1:] in ("", "\\"):
-        sys.exit(f"start: the password in the parameter {name} is empty, ends with a backslash, "
-                 "or has a single quote or a line break")
+    if not known[name] or any(letter in "\x27\"\\" or category(letter) == "Cc" for letter in known[name]):
+        sys.exit(f"start: the password in the parameter {name} is empty, or has what Jibri cannot read: a single or "
+                 "double quote, a backslash, or a control character such as a line break or a tab")
     print(f"{variable}=\x27{known[name]}\x27")' \
       JIBRI_XMPP_PASSWORD "$XMPP_PASSWORD_PARAMETER" JIBRI_RECORDER_PASSWORD "$RECORDER_PASSWORD_PARAMETER"
 }

@@ -8,9 +8,11 @@ use controller::{
     Settings,
     metrics::Metric,
     ports::{
-        CallErrorKind, CloudReader, CloudWriter, CommandStatus, Datum, Document, HookDescription, InstanceDescription,
+        ActivitySubject, CallErrorKind, CloudReader, CloudWriter, CommandStatus, Datum, Document, HookDescription,
+        InstanceDescription,
     },
     tags,
+    words::{FAILED, SUCCESSFUL},
 };
 use jibri_autoscaler::adapters::{AwsReader, AwsWriter, configure, connect};
 use localcloud::{ApiCall, CloudConfig, LocalCloud, REGION};
@@ -161,14 +163,26 @@ async fn the_group_its_hook_and_its_errors_are_read_as_aws_means_them() {
     assert_eq!(setup.reader.fetch_forecast().await.as_deref(), Ok("{}"));
 
     let long_ago = Timestamp(0);
-    assert!(setup.reader.describe_failed_launches(long_ago).await.expect("activities").is_empty());
+    let failed = async |since| setup.reader.describe_launches(FAILED, since).await.expect("activities");
+    assert!(failed(long_ago).await.is_empty());
+    // Every launch stands in the list, which is longer than a page.
+    let launched = setup.reader.describe_launches(SUCCESSFUL, long_ago).await.expect("activities");
+    assert_eq!(launched.len(), 120);
     setup.cloud.world(|world| world.cause(Incident::LaunchesFail { for_ms: 3_600_000 }));
     setup.writer.set_desired_capacity(FLEET).await.expect("one more is wanted");
     setup.until(|world| world.log().iter().any(|entry| entry.happening == Happening::LaunchFailed)).await;
-    let reasons = setup.reader.describe_failed_launches(long_ago).await.expect("activities");
-    assert!(reasons[0].contains("sufficient capacity"), "{reasons:?}");
-    let later = Timestamp(4_000_000_000);
-    assert!(setup.reader.describe_failed_launches(later).await.expect("activities").is_empty());
+    let launches = failed(long_ago).await;
+    assert!(launches[0].reason.contains("sufficient capacity"), "{launches:?}");
+    assert!(failed(Timestamp(4_000_000_000)).await.is_empty());
+    setup.cloud.world(|world| {
+        world.cause(Incident::LaunchesFail { for_ms: 0 });
+        world.cause(Incident::LaunchesCancelled { for_ms: 3_600_000 });
+    });
+    setup
+        .until(|world| world.log().iter().any(|entry| matches!(entry.happening, Happening::LaunchCancelled { .. })))
+        .await;
+    let launches = failed(long_ago).await;
+    assert!(launches[0].reason.contains("KMS") && launches[0].subject == ActivitySubject::Launch, "{launches:?}");
     let datum = Datum { metric: Metric::Shortfall, value: 2.0, at: Timestamp(1_767_604_800) };
     setup.writer.put_metrics(&[datum]).await.expect("published");
 }

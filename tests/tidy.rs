@@ -71,8 +71,17 @@ fn an_instance_publishes_what_is_declared_of_it_and_nothing_else() {
     let mut published: Vec<&str> =
         script.split('"').filter_map(|text| text.split_once("&Value=")).map(|(name, _)| name).collect();
     published.retain(|name| name.starts_with(|letter: char| letter.is_ascii_uppercase()));
-    let declared = Metric::ALL.iter().filter(|metric| metric.publisher() == Publisher::FinalizeScript);
-    assert_eq!(published, declared.map(|metric| metric.name()).collect::<Vec<_>>());
+    // With the last upload the script says for the timer that nothing waits.
+    let of = |publishers: &[Publisher]| {
+        let declared = Metric::ALL.iter().filter(|metric| publishers.contains(&metric.publisher()));
+        declared.map(|metric| metric.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(published, of(&[Publisher::FinalizeScript, Publisher::UploadTimer]));
+    let script = read("instance/uploads.py");
+    let (_, call) = script.split_once("            publish(").expect("it publishes");
+    let call = call.lines().next().unwrap_or_default();
+    let published: Vec<&str> = call.split("=(").filter_map(|text| text.rsplit(' ').next()).collect();
+    assert_eq!(published[..published.len() - 1], of(&[Publisher::UploadTimer]));
 }
 
 #[test]

@@ -4,23 +4,22 @@ use aws_sdk_autoscaling::{
     Client, Config,
     config::retry::RetryConfig,
     types::{
-        AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, LifecycleHook, RetentionAction,
-        ScalingActivityStatusCode,
+        Activity, AutoScalingGroup, Filter, Instance, LaunchTemplateSpecification, LifecycleHook, RetentionAction,
     },
 };
 use controller::{
-    ports::{CallError, GroupDescription, GroupMember, HookDescription},
+    ports::{CallError, GroupDescription, GroupMember, HookDescription, Page, ScalingActivity},
     tags::format_moment,
     text::shorten_reason,
-    words::{TERMINATING, drain_result, lifecycle_state, word_of},
+    words::{TERMINATING, activity_subject, drain_result, lifecycle_state, word_of},
 };
 use planner::{DrainResult, Group, InstanceId, Timestamp};
 
-use super::call::call_error;
+use super::call::{call_error, next_page};
 
 const DESCRIBE_HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
-/// How many activities are looked at for a failed launch.
-const ACTIVITIES: i32 = 20;
+/// How many activities a page of `DescribeScalingActivities` holds at most.
+const ACTIVITIES: i32 = 100;
 
 pub(super) async fn describe_group(client: &Client, name: &str) -> Result<GroupDescription, CallError> {
     const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
@@ -110,28 +109,41 @@ fn is_outdated(own: &LaunchTemplateSpecification, templates: &[&LaunchTemplateSp
     !templates.is_empty() && !templates.iter().any(may_be_own)
 }
 
-/// Why launches have failed since then. Activities in progress come first in AWS's list, hence the filter.
-pub(super) async fn describe_failed_launches(
+/// A page of the group's activities since then, of these statuses.
+pub(super) async fn describe_activities(
     client: &Client,
     name: &str,
+    statuses: &[&str],
     since: Timestamp,
-) -> Result<Vec<String>, CallError> {
-    let filter = |name: &str, value: String| Filter::builder().name(name).values(value).build();
+    token: Option<String>,
+) -> Result<Page<ScalingActivity>, CallError> {
+    let words: Vec<String> = statuses.iter().map(|status| (*status).to_owned()).collect();
+    let status = Filter::builder().name("Status").set_values(Some(words)).build();
+    let started = Filter::builder().name("StartTimeLowerBound").values(format_moment(since)).build();
+    let filters = [Some(status).filter(|_| !statuses.is_empty()), Some(started)];
     let answer = client
         .describe_scaling_activities()
         .auto_scaling_group_name(name)
-        .filters(filter("Status", "Failed".to_owned()))
-        .filters(filter("StartTimeLowerBound", format_moment(since)))
+        .set_filters(Some(filters.into_iter().flatten().collect()))
         .max_records(ACTIVITIES)
+        .set_next_token(token)
         .send()
         .await
         .map_err(|error| call_error("autoscaling:DescribeScalingActivities", &error))?;
-    let launches = answer.activities().iter().filter(|activity| {
-        activity.status_code() == Some(&ScalingActivityStatusCode::Failed)
-            && activity.start_time().is_some_and(|start| start.secs() >= since.0)
-            && activity.description().is_some_and(|description| description.starts_with("Launching"))
-    });
-    Ok(launches.map(|launch| shorten_reason(launch.status_message().unwrap_or("no reason given"))).collect())
+    let is_asked_for = |activity: &&Activity| {
+        let status = activity.status_code().map_or("", |code| code.as_str());
+        statuses.is_empty() || statuses.contains(&status)
+    };
+    let read = |activity: &Activity| {
+        Some(ScalingActivity {
+            subject: activity_subject(activity.description().unwrap_or_default()),
+            started_at: Timestamp(activity.start_time()?.secs()),
+            reason: shorten_reason(activity.status_message().unwrap_or("no reason given")),
+        })
+    };
+    let items = answer.activities().iter().filter(is_asked_for).filter_map(read);
+    let items = items.filter(|activity| activity.started_at >= since).collect();
+    Ok(Page { items, next: next_page(answer.next_token()) })
 }
 
 pub(super) async fn set_desired_capacity(client: &Client, group: &str, desired: u32) -> Result<(), CallError> {

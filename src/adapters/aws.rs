@@ -7,7 +7,7 @@ use controller::{
     Settings,
     ports::{
         CallError, CloudReader, CloudWriter, Datum, Document, GroupDescription, HookDescription, InstanceDescription,
-        Page, SentCommand, Series,
+        Page, ScalingActivity, SentCommand, Series,
     },
 };
 use planner::{DrainResult, InstanceId, Timestamp};
@@ -123,8 +123,13 @@ impl CloudReader for AwsReader {
         ec2::describe_instances(&self.ec2, &self.names.group, token).await
     }
 
-    async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError> {
-        autoscaling::describe_failed_launches(&self.autoscaling, &self.names.group, since).await
+    async fn describe_activities_page(
+        &self,
+        statuses: &[&str],
+        since: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
+        autoscaling::describe_activities(&self.autoscaling, &self.names.group, statuses, since, token).await
     }
 
     async fn list_commands_page(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 INSTANCE_ID = "i-0123456789abcdef0"
-PASSWORDS = {"/jibri/xmpp-password": "p$ss w\"rd#1", "/jibri/recorder-password": "${HOME}\\n"}
+PASSWORDS = {"/jibri/xmpp-password": "p$ss w`rd#1 é", "/jibri/recorder-password": "${HOME}{{ .Env }}%n"}
 CREDENTIALS = {"AccessKeyId": "AKIASTANDIN", "SecretAccessKey": "very/secret+key", "Token": "long+token=="}
 SETTINGS = {
     "JIBRI_IMAGE": "ghcr.io/jitsi/jibri:stable",

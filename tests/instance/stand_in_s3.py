@@ -233,6 +233,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(200 if granted else 400, METADATA_TOKEN.encode(), **{TTL: self.headers.get(TTL)})
         if self.headers.get("X-aws-ec2-metadata-token") != METADATA_TOKEN:
             return self.reply(401)
+        if path == "/latest/meta-data/instance-id":
+            return self.reply(200, b"i-0fedcba9876543210")
         if path == role:
             return self.reply(200, b"jibri-role")
         if path == role + "jibri-role":

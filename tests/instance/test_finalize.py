@@ -1,6 +1,7 @@
 """What instance/finalize.sh does with a recording, run as Jibri runs it, against a stand-in of S3."""
 
 import fcntl
+import hashlib
 import os
 import random
 import resource
@@ -11,18 +12,28 @@ import time
 import unittest
 from pathlib import Path
 
-from stand_in_s3 import ACCESS_KEY_ID, BUCKET, METADATA_TOKEN, REGION, SECRET, SESSION_TOKEN, Cloud
+from stand_in_s3 import ACCESS_KEY_ID, BUCKET, REGION, SECRET, SESSION_TOKEN, Cloud
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "instance" / "finalize.sh"
 SEARCH_PATH = f"{REPOSITORY}/target/tools/instance/bin:{os.environ['PATH']}"
 SESSION = "abcdefghijklmnop"
-KEY = f"recordings/{SESSION}/"
-RECORDING = {"weekly_2026-11-23-10-00-00.mp4": b"moving pictures", "metadata.json": b'{"participants": []}'}
+INSTANCE_ID = "i-0123456789abcdef0"
+KEY = f"recordings/{SESSION}/{INSTANCE_ID}/"
+PLAYABLE = b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x08free" + b"\0\0\0\x10mdatpictures" + b"\0\0\0\x0cmoov\0\0\0\0"
+RECORDING = {"weekly_2026-11-23-10-00-00.mp4": PLAYABLE, "metadata.json": b'{"participants":[]}'}
 MEBIBYTE = 1024 * 1024
-LONG = {"weekly.mp4": random.Random(1).randbytes(13 * MEBIBYTE), "metadata.json": b"{}"}
+LONG_BOX = (8 + 13 * MEBIBYTE).to_bytes(4, "big") + b"mdat" + random.Random(1).randbytes(13 * MEBIBYTE)
+LONG = {"weekly.mp4": LONG_BOX + b"\0\0\0\x08moov", "metadata.json": b"{}"}
 KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET}
 # The first pause is longer than the limit.
+UPLOADED = {
+    "UploadedRecordings": "1",
+    "RecordingsNotUploaded": "0",
+    "UnplayableRecordings": "0",
+    "RecordingsWaiting": "0",
+    "OldestRecordingSeconds": "0",
+}
 ONE_TRY = {"FINALIZE_LIMIT_SECONDS": "60", "FINALIZE_BACKOFF_MILLISECONDS": "200000"}
 
 
@@ -49,6 +60,7 @@ class Finalize(unittest.TestCase):
             "RECORDINGS_BUCKET": BUCKET,
             "AWS_REGION": REGION,
             "AUTO_SCALING_GROUP": "jibri pool (1)",
+            "JIBRI_INSTANCE_ID": INSTANCE_ID,
             "FINALIZE_LIMIT_SECONDS": "60",
             "FINALIZE_BACKOFF_MILLISECONDS": "20",
             "FINALIZE_CHUNK_MEBIBYTES": "6",
@@ -61,18 +73,19 @@ class Finalize(unittest.TestCase):
 
     def recorded(self, files, folder=None):
         for name, body in files.items():
-            path = (folder or self.folder) / name
+            path = (folder or self.folder) / os.fsdecode(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
 
-    def finalize(self, folder=None, script=SCRIPT, **settings):
+    def finalize(self, folder=None, script=SCRIPT, script_arguments=(), **settings):
         environment = {name: value for name, value in {**self.settings, **settings}.items() if value is not None}
         return subprocess.run(
-            [str(script), str(folder or self.folder)],
+            [str(script), *script_arguments, str(folder or self.folder)],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="backslashreplace",
             timeout=120,
             check=False,
         )
@@ -80,7 +93,11 @@ class Finalize(unittest.TestCase):
     def metrics(self):
         """Of each metric that was put: its name and value."""
         return [
-            {metric[f"MetricData.member.{at}.MetricName"]: metric[f"MetricData.member.{at}.Value"] for at in (1, 2)}
+            {
+                metric[f"MetricData.member.{at}.MetricName"]: metric[f"MetricData.member.{at}.Value"]
+                for at in range(1, 9)
+                if f"MetricData.member.{at}.Value" in metric
+            }
             for metric in self.cloud.metrics
         ]
 
@@ -88,7 +105,7 @@ class Finalize(unittest.TestCase):
         self.assertEqual((run.returncode, run.stdout), (0, ""), run.stderr)
         self.assertEqual(self.cloud.contents(), {KEY + name: body for name, body in files.items()})
         self.assertFalse(self.folder.exists() or self.failed.exists())
-        self.assertEqual(self.metrics()[-1:], [{"UploadedRecordings": "1", "RecordingsNotUploaded": "0"}])
+        self.assertEqual(self.metrics()[-1:], [UPLOADED])
 
     def assert_kept(self, run, files, folder=None):
         self.assertEqual((run.returncode, run.stdout), (1, ""), run.stderr)
@@ -109,19 +126,41 @@ class Upload(Finalize):
         self.assertEqual(len(self.cloud.asked("UploadPart")), 3)
 
     def test_whatever_the_files_are_called(self):
-        names = ["Käffchen mit Jürgen.mp4", "it's \"50%\" & <b>+?#*~!().mp4", "-rf", "%41", "a/deep er/file"]
-        files = {name: name.encode() for name in names} | RECORDING
+        # On the disk, and in the key where that is something else.
+        names = {
+            name: name
+            for name in (
+                *("Käffchen mit Jürgen.mkv", "it's \"50%\" & <b>+?#*~!()", "-rf", "a/deep er/file", " lead ", "a:b", ":s3:c"),
+                # What rclone quotes by, and what it takes for a quoted character.
+                *("‛", "a‛‛b", "‛．", "．", "．．/．", "x／y", "␀␊␡", "‛FF", "back\\slash", "[*]", "{a,b}", "e\u0301", "\ufeff"),
+            )
+        }
+        names |= {"%41": "%2541", "%%41%": "%%2541%", "a\nb\n": "a%0Ab%0A", "\x7f\t": "%7F%09", "t\nd/\n": "t%0Ad/%0A"}
+        files = {os.fsencode(name): name.encode() for name in names}
+        # Not UTF-8: a byte that begins nothing, half a character, a surrogate.
+        odd = {b"\xff\xfe%.mkv": "%FF%FE%.mkv", b"caf\xc3": "caf%C3", b"\xed\xa0\x80\xc3\xa4": "%ED%A0%80%C3%A4"}
+        files |= {name: name for name in odd}
+        names |= {name: name for name in RECORDING}
+        files |= {name.encode(): body for name, body in RECORDING.items()}
+        keys = {**{os.fsencode(name): key for name, key in names.items()}, **odd}
         self.recorded(files)
-        self.assert_uploaded(self.finalize(), files)
+        self.assert_uploaded(self.finalize(), {keys[name]: body for name, body in files.items()})
+
+    def test_a_path_that_is_too_long_for_a_key_gets_a_short_one(self):
+        long = "/".join(["n" * 250] * 5)
+        self.recorded(RECORDING | {long: b"deep"})
+        digest = hashlib.sha256(long.encode()).hexdigest()
+        self.assert_uploaded(self.finalize(), RECORDING | {f"long-{digest}": b"deep"})
 
     def test_the_metadata_come_last_and_not_before_all_else_is_there(self):
-        self.recorded(RECORDING | {"zoo.mp4": b"z"})
+        self.recorded(RECORDING | {"zoo.txt": b"z"})
         self.cloud.misbehave("PutObject", "corrupt", times=1)
-        self.assert_uploaded(self.finalize(), RECORDING | {"zoo.mp4": b"z"})
+        self.assert_uploaded(self.finalize(), RECORDING | {"zoo.txt": b"z"})
         self.assertEqual(len(self.cloud.asked("PutObject")), 4)
         self.assertEqual(self.cloud.asked("PutObject").index(KEY + "metadata.json"), 3)
-        # Once before and once after the upload of each of the four; a file that is verified is not listed again.
-        self.assertEqual(len(self.cloud.asked("ListObjectsV2")), 8)
+        # Once for an earlier part of the session, once before and once after the upload of each of the four; a file that is
+        # verified is not listed again.
+        self.assertEqual(len(self.cloud.asked("ListObjectsV2")), 9)
 
     def test_what_is_in_the_bucket_already_is_not_uploaded_again(self):
         self.recorded(LONG)
@@ -132,10 +171,11 @@ class Upload(Finalize):
         self.assertEqual(len(self.cloud.asked("PutObject")), 1)
 
     def test_a_longer_key_is_not_taken_for_the_file(self):
-        self.recorded({"weekly.mp4.part": b"the same"})
+        self.recorded({"weekly.mp4.part": PLAYABLE})
         self.finalize()
-        self.recorded({"weekly.mp4": b"the same"})
-        self.assert_uploaded(self.finalize(), {"weekly.mp4": b"the same", "weekly.mp4.part": b"the same"})
+        self.recorded({"weekly.mp4": PLAYABLE, "metadata.json": b"{}"})
+        files = {"weekly.mp4": PLAYABLE, "weekly.mp4.part": PLAYABLE, "metadata.json": b"{}"}
+        self.assert_uploaded(self.finalize(), files)
 
     def test_an_empty_folder_is_removed_and_nothing_is_uploaded(self):
         (self.folder / "empty").mkdir()
@@ -161,7 +201,7 @@ class Upload(Finalize):
 class Change(Finalize):
     def test_a_file_that_appears_meanwhile_is_uploaded_too(self):
         self.recorded(RECORDING)
-        late = {"late.mp4": b"late"}
+        late = {"late.mp4": PLAYABLE}
         self.cloud.during("PutObject", KEY + "metadata.json", lambda: self.recorded(late))
         self.assert_uploaded(self.finalize(), RECORDING | late)
 
@@ -179,10 +219,10 @@ class Change(Finalize):
         self.recorded(RECORDING)
         self.finalize()
         self.recorded(RECORDING)
-        key = KEY + "metadata.json"
-        self.cloud.during("ListObjectsV2", key, lambda: os.utime(self.folder / "metadata.json", (1, 1)))
+        name = "weekly_2026-11-23-10-00-00.mp4"
+        self.cloud.during("ListObjectsV2", KEY + name, lambda: os.utime(self.folder / name, (1, 1)))
         run = self.finalize()
-        self.assertIn("metadata.json: has changed during the upload", run.stderr)
+        self.assertIn(f"{name}: has changed during the upload", run.stderr)
         self.assert_uploaded(run, RECORDING)
 
 
@@ -246,17 +286,35 @@ class Trouble(Finalize):
         self.assert_kept(run, RECORDING)
         self.assertNotIn("stays here", run.stderr)
 
-    def test_a_folder_of_the_same_name_is_not_replaced(self):
-        self.recorded(RECORDING)
+    def test_a_second_part_gets_a_name_and_keys_of_its_own(self):
         self.cloud.misbehave("PutObject", 403)
-        for earlier in ({}, {"earlier.mp4": b"earlier"}):
-            with self.subTest(earlier=earlier):
-                self.failed.mkdir(parents=True, exist_ok=True)
-                self.recorded(earlier, self.failed)
-                run = self.finalize(**ONE_TRY)
-                self.assertEqual(run.returncode, 1)
-                self.assertIn("stays here", run.stderr)
-                self.assertEqual((on_disk(self.folder), on_disk(self.failed)), (RECORDING, earlier))
+        parts = [{"weekly_1.mp4": PLAYABLE, "metadata.json": b'{"participants":[%d]}' % part} for part in range(3)]
+        for part in parts:
+            self.recorded(part)
+            self.assertEqual(self.finalize(**ONE_TRY).returncode, 1)
+        folders = [self.failed.with_name(name) for name in (SESSION, f"{SESSION}.2", f"{SESSION}.3")]
+        self.assertEqual([on_disk(folder) for folder in folders], parts)
+        self.cloud.spoiled.clear()
+        for folder in folders:
+            self.assertEqual(self.finalize(folder).returncode, 0)
+        expected = {
+            f"recordings/{folder.name}/{INSTANCE_ID}/{name}": body
+            for folder, part in zip(folders, parts)
+            for name, body in part.items()
+        }
+        self.assertEqual(self.cloud.contents(), expected)
+
+    def test_a_part_that_is_recorded_after_the_first_is_uploaded_overwrites_nothing(self):
+        parts = [{"weekly.mp4": PLAYABLE, "metadata.json": b'{"participants":[%d]}' % part} for part in range(3)]
+        for part in parts:
+            self.recorded(part)
+            self.assertEqual(self.finalize().returncode, 0)
+        expected = {
+            f"recordings/{SESSION}/{INSTANCE_ID}{suffix}/{name}": body
+            for suffix, part in zip(("", ".2", ".3"), parts)
+            for name, body in part.items()
+        }
+        self.assertEqual(self.cloud.contents(), expected)
 
     def test_a_folder_that_cannot_be_moved_stays_where_it_is(self):
         self.recorded(RECORDING)
@@ -306,87 +364,6 @@ class Metric(Finalize):
                 self.assertEqual(run.returncode, exit_code, run.stderr)
                 self.assertIn("The metric could not be sent", run.stderr)
                 self.assertEqual((self.folder.exists(), self.failed.exists()), (False, bool(exit_code)))
-
-
-class Settings(Finalize):
-    def assert_nothing_touched(self, run, message):
-        self.assertEqual((run.returncode, run.stdout), (1, ""))
-        self.assertIn(message, run.stderr)
-        self.assertEqual((on_disk(self.folder), self.cloud.requests), (RECORDING, []))
-
-    def test_one_that_is_missing_or_not_valid_is_named(self):
-        self.recorded(RECORDING)
-        for name, values in {
-            "RECORDINGS_BUCKET": (None, "", "Bucket/key", "--config"),
-            "RECORDINGS_PREFIX": ("/", "a//b", "../b", "a/", "a b"),
-            "AWS_REGION": (None, "eu central"),
-            "AUTO_SCALING_GROUP": (None,),
-            "FINALIZE_LIMIT_SECONDS": ("0", "ten", "1e3", "x[$(touch pwned)]"),
-        }.items():
-            for value in values:
-                with self.subTest(name=name, value=value):
-                    self.assert_nothing_touched(self.finalize(**{name: value}), f"{name} is missing or not valid")
-
-    def test_may_come_from_a_file_which_is_not_run(self):
-        self.recorded(RECORDING)
-        script = self.root / "config with blank" / "finalize.sh"
-        script.parent.mkdir()
-        shutil.copy(SCRIPT, script)
-        group = f"a=$(touch {self.root}/b)"
-        lines = ("# of this pool", "", f"RECORDINGS_BUCKET={BUCKET}", "AWS_REGION=no", f"AUTO_SCALING_GROUP={group}")
-        (script.parent / "finalize.env").write_text("\n".join(lines))
-        run = self.finalize(script=script, RECORDINGS_BUCKET=None, AUTO_SCALING_GROUP="", AWS_SESSION_TOKEN="")
-        self.assert_uploaded(run, RECORDING)
-        self.assertEqual(self.cloud.metrics[0]["MetricData.member.1.Dimensions.member.1.Value"], group)
-        self.assertFalse((self.root / "b").exists())
-
-    def test_a_folder_is_required_and_a_name_that_can_be_in_a_key(self):
-        self.recorded(RECORDING)
-        self.assert_nothing_touched(self.finalize(self.root / "nowhere"), "usage: finalize.sh FOLDER")
-        self.assert_nothing_touched(self.finalize(self.folder / "metadata.json"), "usage: finalize.sh FOLDER")
-        odd = self.root / "a name"
-        odd.mkdir()
-        self.assert_nothing_touched(self.finalize(odd), "this name cannot stand in a key")
-        self.assertTrue(odd.exists())
-
-    def test_a_folder_may_be_named_in_other_ways(self):
-        self.recorded(RECORDING)
-        self.assert_uploaded(self.finalize(f"{self.folder.parent}/../recordings/{SESSION}/"), RECORDING)
-
-
-class Role(Finalize):
-    role = True
-
-    def test_the_credentials_are_those_of_the_instance(self):
-        self.recorded(LONG)
-        self.assert_uploaded(self.finalize(), LONG)
-
-    def test_nothing_is_deleted_without_credentials(self):
-        self.recorded(RECORDING)
-        run = self.finalize(FINALIZE_LIMIT_SECONDS="2", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9")
-        self.assertEqual(run.returncode, 1)
-        self.assertEqual((on_disk(self.failed), self.cloud.requests), (RECORDING, []))
-
-    def test_secrets_are_in_no_argument_and_in_no_message(self):
-        arguments, commands = self.root / "arguments", self.root / "commands"
-        commands.mkdir()
-        for name in ("curl", "rclone", "jq", "sed", "timeout"):
-            wrapper = commands / name
-            real = shutil.which(name, path=SEARCH_PATH)
-            wrapper.write_text(f'#!/bin/sh\nprintf "%s\\n" {name} "$@" >>{arguments}\nexec {real} "$@"\n')
-            wrapper.chmod(0o755)
-        for role in (True, False):
-            self.recorded(RECORDING)
-            self.cloud.misbehave("PutObject", 403, times=1)
-            keys = {} if role else KEYS | {"AWS_SESSION_TOKEN": SESSION_TOKEN}
-            run = self.finalize(PATH=f"{commands}:{SEARCH_PATH}", **keys)
-            self.assert_uploaded(run, RECORDING)
-            self.cloud.objects.clear()
-            self.assertIn("not in the bucket", run.stderr)
-            told = arguments.read_text() + run.stderr
-            self.assertIn("curl\n", told)
-            for secret in (SECRET, SESSION_TOKEN, METADATA_TOKEN):
-                self.assertNotIn(secret, told)
 
 
 def on_disk(folder):

@@ -68,7 +68,8 @@ class SetUp(Instance):
         self.assertIn(f"LABEL=jibri-storage {self.root}/storage ext4 defaults,nofail 0 2\n", self.fstab.read_text())
         self.assertEqual(self.called("docker pull"), [f"docker pull --quiet {SETTINGS['JIBRI_IMAGE']}"])
         systemctl = [call.removeprefix("systemctl ") for call in self.called("systemctl")]
-        self.assertEqual(systemctl[-3:], ["daemon-reload", "enable jibri.service", "start --no-block jibri.service"])
+        units = "jibri.service jibri-uploads.timer"
+        self.assertEqual(systemctl[-3:], ["daemon-reload", f"enable {units}", f"start --no-block {units}"])
 
     def test_what_the_drain_and_the_upload_need_is_there(self):
         self.set_up()
@@ -122,6 +123,16 @@ class SetUp(Instance):
         ):
             self.assertIn(line, unit)
         self.assertFalse([line for line in unit if line.startswith("ExecStop")], "it would cut a recording")
+
+    def test_each_minute_what_is_left_is_tried_again(self):
+        self.set_up()
+        units = self.root.parent / "etc"
+        service = (units / "jibri-uploads.service").read_text().splitlines()
+        for line in ("Type=oneshot", f"ExecStart=/usr/bin/python3 {self.root}/uploads.py", f"RequiresMountsFor={self.root}/storage"):
+            self.assertIn(line, service)
+        timer = (units / "jibri-uploads.timer").read_text().splitlines()
+        for line in ("OnActiveSec=60", "OnUnitInactiveSec=60", "WantedBy=timers.target"):
+            self.assertIn(line, timer)
 
     def test_the_state_directory_comes_first(self):
         self.program("systemctl", '[[ -d $JIBRI_ROOT/state ]] || touch "$JIBRI_ROOT/../late"')

@@ -119,13 +119,18 @@ class Start(Instance):
         self.services.metadata = lambda path: (404, "") if "iam/" in path else metadata(path)
         self.assert_not_started(self.run_script("start.sh"), 1, "the instance role's credentials cannot be read")
 
-    def test_a_password_that_compose_would_misread_is_refused(self):
-        for password in ("it's", "two\nlines", "", "ends\\"):
-            with self.subTest(password=password):
-                self.services.passwords["/jibri/xmpp-password"] = password
-                run = self.run_script("start.sh")
-                self.assert_not_started(run, 1, "empty, ends with a backslash, or has a single quote or a line break")
-                self.assertFalse(self.secrets.exists())
+    def test_a_password_that_compose_or_jibri_would_misread_is_refused(self):
+        """compose's env_file, and `password = "{{ .Env… }}"` in docker-jitsi-meet's xmpp.conf."""
+        hostile = ("it's", "tw\nlines", "ends\\", 'say"so', "in\\side", "tab\there", "bell\a", "\x7fdel", "next\x85line")
+        for name in PASSWORDS:
+            for password in ("", *hostile):
+                with self.subTest(name=name, password=password):
+                    self.services.passwords = {**PASSWORDS, name: password}
+                    run = self.run_script("start.sh")
+                    self.assert_not_started(run, 1, f"start: the password in the parameter {name} is empty, or has")
+                    self.assertIn("a single or double quote, a backslash, or a control character", run.stderr)
+                    self.assertNotIn(password or PASSWORDS[name], run.stderr)
+                    self.assertFalse(self.secrets.exists())
 
     def test_a_jibri_that_runs_is_left_alone(self):
         (self.root / "running").write_text("0123456789ab\n")
@@ -175,7 +180,7 @@ class Compose(unittest.TestCase):
         self.assertIn('options: {max-size: 20m, max-file: "5"}', self.lines)
 
     def test_its_container_has_the_name_that_the_guide_says(self):
-        self.assertIn("docker exec jibri-jibri-1 ", (REPOSITORY / "docs" / "deploying.md").read_text())
+        self.assertIn("docker exec jibri-jibri-1 ", (REPOSITORY / "docs" / "trouble.md").read_text())
         self.assertEqual(self.lines[1:4], ["name: jibri", "services:", "jibri:"])
 
     def test_an_upload_needs_no_password(self):

@@ -1,9 +1,12 @@
 """What template.yaml says, held against the rest of the project; deployed with its defaults, but for what has none."""
 
 import base64
+import gzip
 import json
 import re
+import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -115,9 +118,22 @@ class Settings(unittest.TestCase):
 class Instances(unittest.TestCase):
     def test_user_data_brings_them_and_fits(self):
         text = user_data()
-        files = {"compose.yaml": "Compose", "finalize.sh": "Finalize", "start.sh": "Start", "set-up.sh": "SetUp"}
-        for name, key in files.items():
-            self.assertIn(f"cat >{name} <<'END_OF_FILE'\n{INSTANCE_FILES[key]}END_OF_FILE\n", text)
+        files = {
+            "compose.yaml": "Compose",
+            "finalize.sh": "Finalize",
+            "set-up.sh": "SetUp",
+            "start.sh": "Start",
+            "uploads.py": "Uploads",
+        }
+        [packed] = re.findall(r"<<'END_OF_FILES' \| gunzip >files.sh\n(.*?)\nEND_OF_FILES\nbash files.sh\n", text, re.DOTALL)
+        script = gzip.decompress(base64.b64decode(packed)).decode()
+        written = "".join(f"cat >{name} <<'END_OF_FILE'\n{INSTANCE_FILES[key]}END_OF_FILE\n" for name, key in files.items())
+        self.assertEqual(script, written)
+        with tempfile.TemporaryDirectory() as directory:
+            unpack = text[text.index("base64 --decode") : text.index("bash set-up.sh")]
+            subprocess.run(["bash", "-euo", "pipefail", "-c", unpack], cwd=directory, check=True)
+            for name, key in files.items():
+                self.assertEqual((Path(directory) / name).read_text(), INSTANCE_FILES[key])
         # Even longer settings than any real ones should still fit.
         self.assertLess(len(text.encode()) + 400, USER_DATA_LIMIT_BYTES)
 
@@ -287,9 +303,11 @@ class Metrics(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn("TreatMissingData", alarm)
                 self.assertIn(topic, alarm["AlarmActions"])
-        # These two ring when the function that publishes their metric no longer runs.
-        silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
+        # These two tell when the function that publishes their metric no longer runs; a new alarm has no data yet, and with
+        # "breaching" would ring before the functions of a new stack have run.
+        silent = {name for name, alarm in alarms.items() if topic in alarm.get("InsufficientDataActions", [])}
         self.assertEqual(silent, {"SignalLostAlarm", "HeartbeatTooOldAlarm"})
+        self.assertNotIn("breaching", {alarm["TreatMissingData"] for alarm in alarms.values()})
 
     def test_a_function_that_keeps_failing_rings(self):
         alarms = STACK.of_type("AWS::CloudWatch::Alarm")

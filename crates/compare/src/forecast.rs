@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use forecast::{Forecast as Targets, Input, Minute, SLOT_SECONDS, State};
 use planner::{
     Action, Command, CommandOutcome, DrainHook, DrainResult, Ec2Record, Ec2State, Group, HealthStatus, Instance,
-    InstanceId, InstanceReport, JibriProcess, JibriStatus, LifecycleState, Observation, Reading, Recorded, Signal,
-    Target, Timestamp, plan_scale_in, plan_scale_out,
+    InstanceId, InstanceReport, JibriProcess, JibriStatus, LifecycleState, Observation, Proof, Reading, Recorded,
+    Signal, Target, Timestamp, plan_scale_in, plan_scale_out,
 };
 
 use super::pool::{Pool, PoolPolicy};
@@ -36,6 +36,7 @@ struct Memory {
     id: InstanceId,
     registered_at: Option<Timestamp>,
     recorded: Option<Recorded>,
+    proof: Option<Proof>,
     check: Option<Command>,
 }
 
@@ -145,6 +146,7 @@ impl Forecast {
                 id: InstanceId::new(format!("i-{number:08}")),
                 registered_at: None,
                 recorded: None,
+                proof: None,
                 check: None,
             });
             let launching = jibri == JibriStatus::Missing;
@@ -160,11 +162,15 @@ impl Forecast {
                     registered_at: memory.registered_at,
                     recorded: memory.recorded,
                     draining_since: None,
+                    proof: memory.proof,
+                    doubted_at: None,
                 }),
                 jibri,
                 last_selected_at: last_selected_at.map(Timestamp),
+                last_failed_at: None,
                 check: memory.check.clone().map_or(Reading::Unlisted, Reading::Read),
                 drain: Reading::NotAsked,
+                terminating_since: Reading::NotAsked,
             });
         };
         pool.launches_under_way().for_each(|number| see(number, JibriStatus::Missing, None));
@@ -177,6 +183,9 @@ impl Forecast {
             hook: DrainHook::Present { default_result: DrainResult::Abandon, heartbeat_timeout_seconds: 7200 },
             instances,
             signal: Signal::Fresh,
+            after_silence: false,
+            untagged: false,
+            unaccounted_busy: 0,
             strangers: Vec::new(),
             target: Some(self.target(pool.now())),
         }
@@ -191,9 +200,18 @@ impl Forecast {
         match action {
             Action::TagRegistered { at, .. } => memory.registered_at = Some(*at),
             Action::TagState { recorded, .. } => memory.recorded = Some(*recorded),
+            Action::TagProof { proof, .. } => memory.proof = Some(*proof),
             Action::Check { .. } => {
                 let process = JibriProcess::Idle(HealthStatus::Healthy);
-                let report = InstanceReport { process, recordings_pending: 0, recordings_failed: 0 };
+                let report = InstanceReport {
+                    process,
+                    recordings_pending: 0,
+                    recordings_failed: 0,
+                    recording: false,
+                    finalizing: false,
+                    oldest_recording_seconds: None,
+                    good_recording_seconds: None,
+                };
                 let outcome = CommandOutcome::Reported(report);
                 memory.check = Some(Command { sent_at: Timestamp(pool.now()), outcome });
             }

@@ -89,6 +89,9 @@ pub enum Threshold {
 pub enum MissingData {
     /// `missing`: periods without data do not count; with none at all the alarm has insufficient data.
     Missing,
+    /// `missing`, and the topic is told too when the data stop (`InsufficientDataActions`). A new alarm, which has no data
+    /// yet, begins in that state and tells nothing: with `breaching` each new stack would ring before its functions ran.
+    MissingAndTold,
     /// `notBreaching`.
     NotBreaching,
     /// `breaching`.

@@ -61,6 +61,28 @@ pub struct InstanceDescription {
     pub tags: Vec<(String, String)>,
 }
 
+/// One scaling activity of the group, as `DescribeScalingActivities` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScalingActivity {
+    /// What it does, by its `Description`.
+    pub subject: ActivitySubject,
+    /// `StartTime`.
+    pub started_at: Timestamp,
+    /// `StatusMessage`, fit for a log line; for what failed, why.
+    pub reason: String,
+}
+
+/// What a scaling activity does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivitySubject {
+    /// It launches an instance.
+    Launch,
+    /// It takes this instance out of the group, its hook's wait included.
+    Termination(InstanceId),
+    /// Anything else.
+    Other,
+}
+
 /// One invocation of a document on one instance, as `ListCommandInvocations` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentCommand {
@@ -116,6 +138,8 @@ pub struct JicofoJibri {
     pub busy: bool,
     /// `last_selected`; `None` for never.
     pub last_selected_at: Option<Timestamp>,
+    /// `last_failed`: when it last refused to start a recording; `None` for never, and after it has said that it is available.
+    pub last_failed_at: Option<Timestamp>,
 }
 
 /// One metric's past: the beginning of each period, and its value; in no order.
@@ -132,23 +156,31 @@ pub struct History {
     pub available: Series,
     /// `BusyJibris`, `Average` of each minute.
     pub busy: Series,
+    /// `FailedStarts`, `Average` of each minute: of one sample.
+    pub failed_starts: Series,
+    /// `StrangerJibris`, `Average` of each minute.
+    pub strangers: Series,
     /// `LaunchSeconds`, `p95` of each day.
     pub launch_seconds: Series,
 }
 
 /// The metrics of a [`History`], in its order: which, its statistic, its period in seconds.
-pub const HISTORY_METRICS: [(Metric, Statistic, i32); 5] = [
+pub const HISTORY_METRICS: [(Metric, Statistic, i32); 7] = [
     (Metric::RecordingStarts, Statistic::Average, 60),
     (Metric::JibriFailuresTotal, Statistic::Maximum, 60),
     (Metric::AvailableJibris, Statistic::Minimum, 60),
     (Metric::BusyJibris, Statistic::Average, 60),
+    (Metric::FailedStarts, Statistic::Average, 60),
+    (Metric::StrangerJibris, Statistic::Average, 60),
     (Metric::LaunchSeconds, Statistic::P95, 86_400),
 ];
 
 impl History {
     /// From one series for each of [`HISTORY_METRICS`], in their order.
-    pub fn from_series([starts, failures_total, available, busy, launch_seconds]: [Series; 5]) -> History {
-        History { starts, failures_total, available, busy, launch_seconds }
+    pub fn from_series(
+        [starts, failures_total, available, busy, failed_starts, strangers, launch_seconds]: [Series; 7],
+    ) -> History {
+        History { starts, failures_total, available, busy, failed_starts, strangers, launch_seconds }
     }
 }
 

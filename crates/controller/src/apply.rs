@@ -27,29 +27,36 @@ pub(crate) async fn check_and_apply<R: CloudReader, W: CloudWriter>(
     observation: &Observation,
     plan: &Plan,
     errors: &mut TickError,
-) {
+) -> Applied {
     if let Err(violations) = check_plan(policy, observation, plan) {
         errors.add_violations(plan, &violations);
-        return;
+        return Applied { unheld_drains: 0, noted: false };
     }
-    apply_checked(reader, writer, plan, errors).await;
+    apply_checked(reader, writer, plan, errors).await
 }
 
-/// Logs a plan that keeps the invariants, and applies it if there is a writer. How many drains it was to keep waiting,
-/// or to end, and could not.
+/// What became of a plan.
+pub(crate) struct Applied {
+    /// How many drains it was to keep waiting, or to end, and could not.
+    pub(crate) unheld_drains: u64,
+    /// Whether every tag could be written.
+    pub(crate) noted: bool,
+}
+
+/// Logs a plan that keeps the invariants, and applies it if there is a writer.
 pub(crate) async fn apply_checked<R: CloudReader, W: CloudWriter>(
     reader: &R,
     writer: Option<&W>,
     plan: &Plan,
     errors: &mut TickError,
-) -> u64 {
+) -> Applied {
     log_plan(plan, writer.is_none());
     let Some(writer) = writer else {
-        return 0;
+        return Applied { unheld_drains: 0, noted: true };
     };
     let mut applier = Applier { reader, writer, errors, unheld_drains: 0, noted: true };
     applier.apply(plan).await;
-    applier.unheld_drains
+    Applied { unheld_drains: applier.unheld_drains, noted: applier.noted }
 }
 
 fn log_plan(plan: &Plan, dry_run: bool) {
@@ -159,6 +166,8 @@ impl<R: CloudReader, W: CloudWriter> Applier<'_, R, W> {
             let (key, value, instance) = match action {
                 Action::TagRegistered { instance, at } => (tags::REGISTERED_AT, tags::format_moment(*at), instance),
                 Action::TagState { instance, recorded } => (tags::STATE, tags::format_recorded(*recorded), instance),
+                Action::TagProof { instance, proof } => (tags::PROOF, tags::format_proof(*proof), instance),
+                Action::TagDoubted { instance, at } => (tags::DOUBTED_AT, tags::format_moment(*at), instance),
                 Action::TagDraining { instance, since } => {
                     (tags::DRAINING_SINCE, tags::format_moment(*since), instance)
                 }

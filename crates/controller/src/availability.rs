@@ -6,6 +6,7 @@ use tracing::warn;
 use crate::{
     Ports, Settings, TickError,
     apply::check_and_apply,
+    launches::FailedLaunches,
     measure::{datum, pool_metrics},
     metrics::Metric,
     observe::observe,
@@ -17,8 +18,8 @@ use crate::{
 
 /// How long one invocation samples, in seconds; the schedule starts the next.
 const ROUND_SECONDS: u64 = 60;
-/// For how long a launch that failed is counted, in seconds.
-const FAILED_LAUNCH_SECONDS: u64 = 600;
+/// For how long after a silence Jibris may be joining again, in seconds.
+const AFTER_SILENCE_SECONDS: u64 = 30;
 /// How long before the next invocation no sample begins any more, in seconds.
 const MARGIN_SECONDS: u64 = 5;
 
@@ -39,11 +40,11 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         None => None,
     };
     let mut errors = TickError::default();
-    let mut silence = Silence::default();
+    let (mut silence, mut failed_launches) = (Silence::default(), FailedLaunches::default());
     let mut due = started;
     while due == started || due <= last {
         ports.clock.sleep_until(due).await;
-        sample(settings, ports, forecast.as_ref(), &mut silence, &mut errors).await;
+        sample(settings, ports, forecast.as_ref(), &mut silence, &mut failed_launches, &mut errors).await;
         due = due.plus_seconds(settings.sample_interval_seconds);
         // A slow sample costs the next one its turn, and no more: it is not made up for.
         while due < ports.clock.now() {
@@ -61,14 +62,23 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
 struct Silence {
     since: Option<Timestamp>,
     why: Option<String>,
+    /// When a sample last had no signal.
+    last: Option<Timestamp>,
+    /// Whether the last sample could not write a tag.
+    untagged: bool,
 }
 
 impl Silence {
+    fn ended_within(&self, seconds: u64, now: Timestamp) -> bool {
+        self.last.is_some_and(|last| now.seconds_since(last) <= seconds)
+    }
+
     fn update(&mut self, signal: &Signal, now: Timestamp) {
         match signal {
-            Signal::Fresh => *self = Silence::default(),
-            Signal::Lost { why, .. } => {
+            Signal::Fresh => *self = Silence { last: self.last, untagged: self.untagged, ..Silence::default() },
+            Signal::Partial { why, .. } | Signal::Lost { why, .. } => {
                 self.since.get_or_insert(now);
+                self.last = Some(now);
                 self.why = Some(why.clone());
             }
             Signal::NotAsked => {}
@@ -81,6 +91,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     ports: &Ports<R, W, J, C>,
     forecast: Option<&Result<String, CallError>>,
     silence: &mut Silence,
+    failed_launches: &mut FailedLaunches,
     errors: &mut TickError,
 ) {
     let now = ports.clock.now();
@@ -98,7 +109,10 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         descriptions: Some(ports.reader.describe_instances().await),
         jicofos: Some(jicofos),
         target: Some(target),
+        own_jibris: settings.own_jibris.clone(),
+        after_silence: silence.ended_within(AFTER_SILENCE_SECONDS, now),
         silent_seconds,
+        untagged: silence.untagged,
         ..Readings::new(now, group, &settings.policy)
     });
     // The gap shows without EC2 too: an instance whose launch was not read counts as new, and gets no tag.
@@ -107,30 +121,20 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     for oddity in &observed.oddities {
         warn!(oddity, "ignored what cannot be read");
     }
+    for place in &observed.empty_jicofos {
+        let jicofo = settings.jicofo_urls.get(*place).map_or("unknown", String::as_str);
+        warn!(jicofo, "this Jicofo lists no Jibri, while another lists some: it refuses every recording");
+    }
 
     let plan = plan_scale_out(&settings.policy, &observed.observation);
-    check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors).await;
+    let applied =
+        check_and_apply(&ports.reader, ports.writer.as_ref(), &settings.policy, &observed.observation, &plan, errors)
+            .await;
+    silence.untagged = !applied.noted;
 
     let counts = count_pool(&settings.policy, &observed.observation);
-    let failed_launches = match counts.unlaunched {
-        0 => Some(0),
-        _ => count_failed_launches(&ports.reader, now, errors).await,
-    };
+    let failed_launches = failed_launches.count(&ports.reader, now, counts.unlaunched, errors).await;
     let mut metrics = pool_metrics(&observed, &plan, &counts, settings.sample_interval_seconds);
     metrics.extend(failed_launches.map(|failed| datum(Metric::FailedLaunches, failed, now)));
     publish(settings, ports.writer.as_ref(), &metrics, errors).await;
-}
-
-/// The group tries again by itself; what keeps it from launching is for the operator to see.
-async fn count_failed_launches<R: CloudReader>(reader: &R, now: Timestamp, errors: &mut TickError) -> Option<u64> {
-    match reader.describe_failed_launches(now.minus_seconds(FAILED_LAUNCH_SECONDS)).await {
-        Ok(reasons) => {
-            reasons.iter().take(1).for_each(|reason| warn!(reason, "the group cannot launch"));
-            u64::try_from(reasons.len()).ok()
-        }
-        Err(error) => {
-            errors.add(error);
-            None
-        }
-    }
 }

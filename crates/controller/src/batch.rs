@@ -13,6 +13,9 @@ pub const MOST_TAGGED: usize = 500;
 /// More pages than the largest group, its commands, or two weeks of metrics fill.
 const MOST_PAGES: usize = 1000;
 
+/// How many pages of activities are followed in search of terminations under way.
+pub(crate) const MOST_PAGES_OF_ACTIVITIES: usize = 20;
+
 /// Makes a call for every instance, for at most so many at once. AWS refuses them all when it does not know one of
 /// them: halves find that one out, so that it keeps no other from what it needs.
 ///

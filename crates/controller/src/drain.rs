@@ -1,8 +1,10 @@
 //! On the lifecycle event, and every minute: every instance that the hook holds is kept waiting until it is drained.
 
+use std::collections::BTreeSet;
+
 use planner::{
-    Action, CommandOutcome, Instance, InstanceId, LifecycleState, Observation, Plan, Policy, Step, check_plan,
-    plan_drain,
+    Action, CommandOutcome, Instance, InstanceId, LifecycleState, Observation, Plan, Policy, Step, Timestamp,
+    check_plan, plan_drain,
 };
 
 use crate::{
@@ -11,13 +13,18 @@ use crate::{
     measure::datum,
     metrics::Metric,
     observe::observe,
-    ports::{Clock, CloudReader, CloudWriter, Datum, Document, JicofoReader},
+    ports::{Clock, CloudReader, CloudWriter, Datum, Document, GroupDescription, InstanceDescription, JicofoReader},
     publish::publish,
     readings::Readings,
+    tags,
 };
 
 /// How far the commands reach back that are looked at, over the time after which one is sent again, in seconds.
 const LOOK_BACK_MARGIN_SECONDS: u64 = 60;
+
+/// How far the group's activities reach back that are looked at, in seconds: AWS lets no hook hold an instance for longer
+/// than 48 hours.
+const LONGEST_DRAIN_SECONDS: u64 = 49 * 3600;
 
 /// Which of the instances that the hook holds a tick looks at.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +77,18 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         (_, Some(leaving)) => Some(Readings { leaving_warm_pool: Some(leaving), ..Readings::new(now, group, policy) }),
         (false, None) => {
             let since = now.minus_seconds(policy.command_lost_seconds + LOOK_BACK_MARGIN_SECONDS);
+            let descriptions = ports.reader.describe_instances().await;
+            let untold = without_age(&group, descriptions.as_deref().ok(), now);
+            let terminations = match untold.is_empty() {
+                true => None,
+                false => {
+                    let since = now.minus_seconds(LONGEST_DRAIN_SECONDS);
+                    Some(ports.reader.describe_terminations(&untold, since).await)
+                }
+            };
             Some(Readings {
-                descriptions: Some(ports.reader.describe_instances().await),
+                descriptions: Some(descriptions),
+                terminations,
                 drains: Some(ports.reader.list_commands(Document::Drain, since).await),
                 ..Readings::new(now, group, policy)
             })
@@ -86,13 +103,30 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
     let mut unheld_drains = 0;
     if let Some(observation) = &observation {
         let plan = plan_drains(policy, observation, &mut errors);
-        unheld_drains = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
+        let applied = apply_checked(&ports.reader, ports.writer.as_ref(), &plan, &mut errors).await;
+        unheld_drains = applied.unheld_drains;
     }
     if matches!(scope, Scope::Group) {
         let metrics = drain_metrics(now, observation.as_ref(), retained, unheld_drains);
         publish(settings, ports.writer.as_ref(), &metrics, &mut errors).await;
     }
     errors.into_result()
+}
+
+/// The instances of which no tag tells since when they drain: it has not been written yet, cannot be written, cannot be read,
+/// or EC2 lists the instance no more.
+fn without_age(
+    group: &GroupDescription,
+    descriptions: Option<&[InstanceDescription]>,
+    now: Timestamp,
+) -> Vec<InstanceId> {
+    let described = descriptions.unwrap_or_default().iter();
+    let told: BTreeSet<&InstanceId> = described
+        .filter(|description| tags::read_tags(&description.tags, now).draining_since.is_some())
+        .map(|description| &description.id)
+        .collect();
+    let members = group.members.iter().map(|member| &member.id);
+    members.filter(|id| !told.contains(id)).cloned().collect()
 }
 
 /// Plans and checks each drain on its own: what is wrong with one must not keep the others from their heartbeat.
@@ -113,19 +147,14 @@ fn plan_drains(policy: &Policy, observation: &Observation, errors: &mut TickErro
 }
 
 /// What is not known of any drain is left out: it is not zero.
-fn drain_metrics(
-    now: planner::Timestamp,
-    observation: Option<&Observation>,
-    retained: usize,
-    unheld: u64,
-) -> Vec<Datum> {
+fn drain_metrics(now: Timestamp, observation: Option<&Observation>, retained: usize, unheld: u64) -> Vec<Datum> {
     let instances = observation.map_or(&[][..], |observation| &observation.instances);
     let mut metrics = vec![
         datum(Metric::DrainsUnderWay, u64::try_from(instances.len()).unwrap_or(u64::MAX), now),
         datum(Metric::UnheldDrains, unheld, now),
         datum(Metric::RetainedInstances, u64::try_from(retained).unwrap_or(u64::MAX), now),
     ];
-    if instances.iter().all(|instance| instance.ec2.read().is_some()) {
+    if instances.iter().all(Instance::drain_age_is_known) {
         let oldest = instances.iter().filter_map(Instance::draining_since).min();
         metrics.push(datum(Metric::OldestDrainSeconds, oldest.map_or(0, |since| now.seconds_since(since)), now));
     }

@@ -1,6 +1,6 @@
 //! Every five minutes: what will be wanted in the coming hour, written where the other functions read it.
 
-use forecast::{Forecast, Input, SLOT_SECONDS, SLOTS, State};
+use forecast::{Forecast, Input, Minute, SLOT_SECONDS, SLOTS, State};
 use jiff::tz::TimeZone;
 use planner::Timestamp;
 use tracing::{info, warn};
@@ -67,6 +67,7 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         state: before.state,
     };
     let mut metrics = vec![datum(Metric::LeadSeconds, lead_seconds.unsigned_abs(), now)];
+    metrics.extend(describe_refusals(&minutes, now));
     let (mut forecast, is_flat) = match forecast::forecast(&policy, &input) {
         Ok(forecast) => (forecast, false),
         Err(why) => {
@@ -195,6 +196,21 @@ fn describe(forecast: &Forecast, now: Timestamp) -> Vec<Datum> {
         expected(Metric::ForecastStarts, soon(&forecast.expected_starts)),
         expected(Metric::ForecastRefusals, soon(&forecast.expected_refusals)),
     ]
+}
+
+/// The requests that were refused in each minute since the last forecast, and in one more: its last minute may not have been
+/// whole.
+fn describe_refusals(minutes: &[Minute], now: Timestamp) -> Vec<Datum> {
+    let this_minute = now.0.div_euclid(60) * 60;
+    let latest = minutes.iter().rev().take(usize::try_from(ROUND_SECONDS / 60 + 1).unwrap_or(1));
+    let known = latest.zip(1..).filter(|(minute, _)| minute.refused.is_some());
+    known
+        .map(|(minute, ago)| Datum {
+            metric: Metric::RefusedRequests,
+            value: minute.refused_for_want(),
+            at: Timestamp(this_minute - 60 * ago),
+        })
+        .collect()
 }
 
 /// The parameter's value.

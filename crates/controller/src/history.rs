@@ -22,14 +22,21 @@ pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: 
     let failures = by_minute(&history.failures_total, end, f64::MAX);
     let available = by_minute(&history.available, end, MOST_JIBRIS);
     let busy = by_minute(&history.busy, end, MOST_JIBRIS);
-    let refused = differences(&failures);
+    let failed_starts = by_minute(&history.failed_starts, end, most_starts);
+    let strangers = by_minute(&history.strangers, end, MOST_JIBRIS);
+    let rises = differences(&failures);
     let value = |values: &BTreeMap<i64, f64>, minute: i64| values.get(&minute).map(|value| *value as f32);
     let minutes = first..end;
     minutes
         .map(|minute| Minute {
             // The average over a minute's samples, times their number: right even where some were taken twice.
             starts: value(&starts, minute).map(|average| average * samples_per_minute as f32),
-            refused: value(&refused, minute),
+            refused: rises.get(&minute).map(|rise| {
+                let failed = failed_starts.get(&minute).map_or(0.0, |average| average * samples_per_minute as f64);
+                let ours = available.get(&minute).unwrap_or(&0.0) + busy.get(&minute).unwrap_or(&0.0);
+                let all = ours + strangers.get(&minute).unwrap_or(&0.0);
+                count_refusals(*rise, failed, if all > 0.0 { ours / all } else { 1.0 }) as f32
+            }),
             available: value(&available, minute),
             busy: value(&busy, minute),
         })
@@ -40,6 +47,13 @@ fn by_minute(series: &Series, end: i64, most: f64) -> BTreeMap<i64, f64> {
     let usable = series.iter().filter(|(_, value)| value.is_finite() && *value >= 0.0);
     let minutes = usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), value.min(most)));
     minutes.filter(|(minute, _)| (end - MOST_MINUTES..end).contains(minute)).collect()
+}
+
+/// How many requests of this pool were refused in a minute. Jicofo counts a request that was refused once, and once more for
+/// each Jibri that it tried before (jicofo: `JibriSession.start`, which calls itself). A refusal does not say which pool it
+/// missed: where several serve one Jicofo, it is shared by their sizes.
+fn count_refusals(rise: f64, failed_starts: f64, share: f64) -> f64 {
+    (rise - failed_starts).max(0.0) * share
 }
 
 /// What a counter rose by in each minute. Where it falls, a Jicofo has restarted, and perhaps others go on counting in
@@ -115,6 +129,23 @@ mod tests {
         let refused: Vec<Option<f32>> =
             assemble_minutes(&history, 6, NOW).iter().map(|minute| minute.refused).collect();
         assert_eq!(refused, [None, Some(2.0), Some(0.0), None, None, None]);
+    }
+
+    #[test]
+    fn a_start_that_fails_on_the_way_is_no_refusal_and_pools_share_what_is_refused() {
+        let history = |failed: f64, strangers: f64| History {
+            starts: series(&[(2, 0.0), (1, 0.0)]),
+            failures_total: series(&[(2, 10.0), (1, 14.0)]),
+            busy: series(&[(1, 6.0)]),
+            failed_starts: series(&[(1, failed / 6.0)]),
+            strangers: series(&[(1, strangers)]),
+            ..History::default()
+        };
+        let refused = |failed, strangers| assemble_minutes(&history(failed, strangers), 6, NOW)[1].refused;
+        assert_eq!(refused(0.0, 0.0), Some(4.0));
+        assert_eq!(refused(3.0, 0.0), Some(1.0));
+        assert_eq!(refused(6.0, 0.0), Some(0.0));
+        assert_eq!(refused(0.0, 18.0), Some(1.0));
     }
 
     #[test]

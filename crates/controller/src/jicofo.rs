@@ -64,6 +64,7 @@ struct Entry {
     health_status: Word,
     busy_status: Word,
     last_selected: Word,
+    last_failed: Word,
 }
 
 type Word = Member<IgnoredAny>;
@@ -145,8 +146,9 @@ fn parse_jibri(nickname: String, entry: &Entry) -> Result<JicofoJibri, String> {
     let healthy = known("health_status", &entry.health_status, "HEALTHY")?;
     let busy = !known("busy_status", &entry.busy_status, "IDLE")?;
     // "Never" is Java's Instant.MIN, which no calendar here reaches; so is a moment that cannot be read.
-    let last_selected_at = entry.last_selected.as_text().and_then(parse_moment).filter(|moment| *moment > Timestamp(0));
-    Ok(JicofoJibri { healthy, busy, last_selected_at, nickname })
+    let moment = |word: &Word| word.as_text().and_then(parse_moment).filter(|moment| *moment > Timestamp(0));
+    let (last_selected_at, last_failed_at) = (moment(&entry.last_selected), moment(&entry.last_failed));
+    Ok(JicofoJibri { healthy, busy, last_selected_at, last_failed_at, nickname })
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod heard;
 mod history;
 mod invoke;
 pub mod jicofo;
+mod launches;
 mod measure;
 pub mod metrics;
 mod object;

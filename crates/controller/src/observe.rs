@@ -21,8 +21,8 @@ pub(crate) struct Observed {
     pub(crate) observation: Observation,
     /// The counters of all Jicofos that answered, added up.
     pub(crate) stats: JicofoStats,
-    /// When Jibris were last selected, of this group or another.
-    pub(crate) selections: Vec<Timestamp>,
+    /// The places of the Jicofos that list no Jibri beside one that lists some.
+    pub(crate) empty_jicofos: Vec<usize>,
     /// What an operator should look at.
     pub(crate) oddities: Vec<String>,
     /// The questions that got no answer, Jicofo's apart: these are in the signal.
@@ -39,6 +39,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
     });
     let mut checks = BySubject::new(readings.checks, &mut failures, newest_commands);
     let mut drains = BySubject::new(readings.drains, &mut failures, newest_commands);
+    let mut terminations = BySubject::new(readings.terminations, &mut failures, |found| found);
     let hook = match readings.hook {
         Some(Ok(found)) => read_hook(found),
         Some(Err(error)) => {
@@ -57,8 +58,9 @@ pub(crate) fn observe(readings: Readings) -> Observed {
     });
     let mut instances = Vec::with_capacity(group.members.len());
     for member in group.members.into_iter().chain(leaving) {
-        let unasked = (JibriStatus::NotAsked, None);
-        let (jibri, last_selected_at) = heard.as_ref().map_or(unasked, |heard| heard.status_of(&member.id));
+        let unasked = (JibriStatus::NotAsked, None, None);
+        let (jibri, last_selected_at, last_failed_at) =
+            heard.as_ref().map_or(unasked, |heard| heard.status_of(&member.id));
         instances.push(Instance {
             zone: member.zone,
             lifecycle: member.lifecycle,
@@ -67,8 +69,10 @@ pub(crate) fn observe(readings: Readings) -> Observed {
             ec2: ec2.take(&member.id).map(|description| read_record(&description, now, &mut oddities)),
             jibri,
             last_selected_at,
+            last_failed_at,
             check: checks.take(&member.id),
             drain: drains.take(&member.id),
+            terminating_since: terminations.take(&member.id),
             id: member.id,
         });
     }
@@ -76,14 +80,27 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         None => Signal::NotAsked,
         Some(heard) => match trouble(heard, &instances, now, readings.check_validity_seconds) {
             None => Signal::Fresh,
+            Some(why) if heard.any_has_answered() && instances.iter().any(|one| one.jibri.is_listed()) => {
+                Signal::Partial { why, for_seconds: readings.silent_seconds }
+            }
             Some(why) => Signal::Lost { why, for_seconds: readings.silent_seconds },
         },
     };
     let heard = heard.unwrap_or_default();
-    let strangers = heard.strangers(&instances);
-    let observation =
-        Observation { now, group: group.sizes, hook, instances, signal, strangers, target: readings.target };
-    Observed { observation, selections: heard.selections(), stats: heard.stats, oddities, failures }
+    let empty_jicofos = heard.empty_beside(&instances).to_vec();
+    let observation = Observation {
+        now,
+        group: group.sizes,
+        hook,
+        signal,
+        unaccounted_busy: heard.unaccounted_busy(),
+        after_silence: readings.after_silence,
+        untagged: readings.untagged,
+        strangers: heard.strangers(&instances, &readings.own_jibris),
+        target: readings.target,
+        instances,
+    };
+    Observed { observation, empty_jicofos, stats: heard.stats, oddities, failures }
 }
 
 /// One answer about many instances, by instance.
@@ -127,6 +144,8 @@ fn read_record(description: &InstanceDescription, now: Timestamp, oddities: &mut
         registered_at: tags.registered_at,
         recorded: tags.recorded,
         draining_since: tags.draining_since,
+        proof: tags.proof,
+        doubted_at: tags.doubted_at,
     }
 }
 
@@ -181,7 +200,7 @@ fn newest_commands(sent: Vec<SentCommand>) -> BTreeMap<InstanceId, Command> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use planner::{Ec2State, Group, LifecycleState, Policy};
 
     use super::*;
@@ -191,6 +210,11 @@ mod tests {
 
     fn id() -> InstanceId {
         InstanceId::new("i-1")
+    }
+
+    /// An instance in service, and nothing else read of it.
+    pub(crate) fn instance() -> Instance {
+        observe(only_the_group()).observation.instances.remove(0)
     }
 
     /// A group of one instance, and nothing else read.
@@ -275,7 +299,7 @@ mod tests {
             };
             observe(readings).observation.signal
         };
-        let gone = r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0}"#;
+        let gone = r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0,"recording":false,"finalizing":false,"oldest_recording_seconds":null,"good_recording_seconds":null}"#;
         assert_eq!(signal(Some(Ok(vec![said(gone)]))), Signal::Fresh);
         for checks in [None, refused(), Some(Ok(vec![])), Some(Ok(vec![said("")]))] {
             assert!(matches!(signal(checks), Signal::Lost { for_seconds: 0, .. }));

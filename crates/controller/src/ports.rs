@@ -5,9 +5,11 @@
 
 #![allow(async_fn_in_trait, reason = "every tick runs on one task; no caller needs Send bounds")]
 
+use std::collections::BTreeMap;
+
 use planner::{DrainResult, InstanceId, Timestamp};
 
-use crate::batch::{MOST_IN_A_CALL, MOST_TAGGED, call_for_each, follow_pages};
+use crate::batch::{MOST_IN_A_CALL, MOST_PAGES_OF_ACTIVITIES, MOST_TAGGED, call_for_each, follow_pages};
 
 pub use crate::answers::*;
 pub use crate::call::{CallError, CallErrorKind, Page};
@@ -21,8 +23,15 @@ pub trait CloudReader {
     async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError>;
     /// A page of the group's instances as EC2 knows them (`ec2:DescribeInstances`), tags included. EC2 lags behind the group.
     async fn describe_instances_page(&self, token: Option<String>) -> Result<Page<InstanceDescription>, CallError>;
-    /// Why launches have failed since then, newest first (`autoscaling:DescribeScalingActivities`).
-    async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError>;
+    /// A page of the group's activities that began since then and are of one of these statuses, or of any where none is
+    /// named: newest first, those in progress before them (`autoscaling:DescribeScalingActivities`). A page may be short, or
+    /// empty, with more to come.
+    async fn describe_activities_page(
+        &self,
+        statuses: &[&str],
+        since: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError>;
     /// A page of the commands sent by this document since then, for every instance (`ssm:ListCommandInvocations`).
     async fn list_commands_page(
         &self,
@@ -46,6 +55,39 @@ pub trait CloudReader {
     /// Every instance of the group as EC2 knows it.
     async fn describe_instances(&self) -> Result<Vec<InstanceDescription>, CallError> {
         follow_pages("ec2:DescribeInstances", async |token| self.describe_instances_page(token).await).await
+    }
+
+    /// The launches since then that ended with one of these statuses, newest first.
+    async fn describe_launches(&self, statuses: &[&str], since: Timestamp) -> Result<Vec<ScalingActivity>, CallError> {
+        let fetch = async |token| self.describe_activities_page(statuses, since, token).await;
+        let mut activities = follow_pages("autoscaling:DescribeScalingActivities", fetch).await?;
+        activities.retain(|activity| activity.subject == ActivitySubject::Launch);
+        Ok(activities)
+    }
+
+    /// Since when the group takes each of these instances out, as far as its activities since then tell.
+    async fn describe_terminations(
+        &self,
+        instances: &[InstanceId],
+        since: Timestamp,
+    ) -> Result<BTreeMap<InstanceId, Timestamp>, CallError> {
+        let (mut found, mut token) = (BTreeMap::new(), None);
+        // What is in progress comes first: of the rest, no more is read than may be.
+        for _ in 0..MOST_PAGES_OF_ACTIVITIES {
+            let page = self.describe_activities_page(&[], since, token).await?;
+            for activity in page.items {
+                let ActivitySubject::Termination(instance) = activity.subject else { continue };
+                if instances.contains(&instance) {
+                    let earliest: &mut Timestamp = found.entry(instance).or_insert(activity.started_at);
+                    *earliest = activity.started_at.min(*earliest);
+                }
+            }
+            token = page.next;
+            if token.is_none() || found.len() == instances.len() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Every command sent by this document since then.

@@ -1,5 +1,7 @@
 //! What a tick reads before it makes its observation: each answer as it came.
 
+use std::collections::BTreeMap;
+
 use planner::{InstanceId, Policy, Target, Timestamp};
 
 use crate::ports::{CallError, GroupDescription, HookDescription, InstanceDescription, JicofoReading, SentCommand};
@@ -25,8 +27,16 @@ pub(crate) struct Readings {
     pub(crate) checks: Answer<Vec<SentCommand>>,
     /// The drain commands that were sent lately.
     pub(crate) drains: Answer<Vec<SentCommand>>,
+    /// Since when the group takes out those whose tag does not tell.
+    pub(crate) terminations: Answer<BTreeMap<InstanceId, Timestamp>>,
     /// How many Jibris are wanted.
     pub(crate) target: Option<Target>,
+    /// The operator's own Jibris: nicknames, with a star at the end for any more.
+    pub(crate) own_jibris: Vec<String>,
+    /// Whether this invocation has had no signal until a moment ago.
+    pub(crate) after_silence: bool,
+    /// Whether a tag could not be written earlier in this invocation.
+    pub(crate) untagged: bool,
     /// For how long the signal had been lost already, in seconds.
     pub(crate) silent_seconds: u64,
     /// For how long the word of an instance counts, in seconds.
@@ -45,7 +55,11 @@ impl Readings {
             jicofos: None,
             checks: None,
             drains: None,
+            terminations: None,
             target: None,
+            own_jibris: Vec::new(),
+            after_silence: false,
+            untagged: false,
             silent_seconds: 0,
             check_validity_seconds: policy.check_validity_seconds,
         }

@@ -21,9 +21,15 @@ struct Line {
     health_status: Option<String>,
     recordings_pending: u32,
     recordings_failed: u32,
+    recording: bool,
+    finalizing: bool,
+    #[serde(deserialize_with = "required")]
+    oldest_recording_seconds: Option<u64>,
+    #[serde(deserialize_with = "required")]
+    good_recording_seconds: Option<u64>,
 }
 
-fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }
 
@@ -53,7 +59,15 @@ pub fn parse_report(output: &str) -> Result<InstanceReport, String> {
     if failed > pending {
         return Err(format!("its report contradicts itself: {failed} failed of {pending} pending recordings"));
     }
-    Ok(InstanceReport { process, recordings_pending: pending, recordings_failed: failed })
+    Ok(InstanceReport {
+        process,
+        recordings_pending: pending,
+        recordings_failed: failed,
+        recording: line.recording,
+        finalizing: line.finalizing,
+        oldest_recording_seconds: line.oldest_recording_seconds,
+        good_recording_seconds: line.good_recording_seconds,
+    })
 }
 
 fn read_running(busy: &str, health: &str) -> Result<JibriProcess, String> {
@@ -78,12 +92,19 @@ fn unknown(member: &str, word: &str) -> String {
 mod tests {
     use super::*;
 
-    const GONE: &str =
-        r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0}"#;
+    const GONE: &str = r#"{"process":"gone","busy_status":null,"health_status":null,"recordings_pending":0,"recordings_failed":0,"recording":false,"finalizing":false,"oldest_recording_seconds":null,"good_recording_seconds":null}"#;
 
     #[test]
     fn a_report_is_read_with_and_without_an_error_section() {
-        let gone = InstanceReport { process: JibriProcess::Gone, recordings_pending: 0, recordings_failed: 0 };
+        let gone = InstanceReport {
+            process: JibriProcess::Gone,
+            recordings_pending: 0,
+            recordings_failed: 0,
+            recording: false,
+            finalizing: false,
+            oldest_recording_seconds: None,
+            good_recording_seconds: None,
+        };
         assert_eq!(parse_report(GONE), Ok(gone));
         assert_eq!(parse_report(&format!("{GONE}\n\n----------ERROR-------\nretrying\n")), Ok(gone));
         let busy = GONE.replace(

@@ -1,6 +1,6 @@
 //! Every minute: which instances are idle, which may go, and which must be replaced.
 
-use planner::{Signal, plan_scale_in, why_unheld};
+use planner::{plan_scale_in, why_unheld};
 use tracing::warn;
 
 use crate::{
@@ -44,6 +44,7 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
         jicofos: Some(jicofos),
         checks: Some(checks),
         target: Some(target),
+        own_jibris: settings.own_jibris.clone(),
         ..Readings::new(now, group, policy)
     });
     observed.failures.iter().for_each(|failure| errors.add(failure));
@@ -54,7 +55,7 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
     for oddity in &observed.oddities {
         warn!(oddity, "ignored what cannot be read");
     }
-    if let Signal::Lost { why, .. } = &observation.signal {
+    if let Some((why, _)) = observation.signal.trouble() {
         errors.add(format!("no signal from Jicofo: {why}"));
     }
     let plan = plan_scale_in(policy, observation);

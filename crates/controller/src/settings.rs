@@ -21,7 +21,7 @@ use std::{
 pub(crate) use declared::LEAD;
 pub use declared::{ForecastSettings, SETTINGS, Settings};
 pub use kind::Kind;
-pub use kinds::{Choice, CountLike, Duration, Name, OptionalName, Range, Switch, Text, Urls, Zone};
+pub use kinds::{Choice, CountLike, Duration, Name, Nicknames, OptionalName, Range, Switch, Text, Urls, Zone};
 pub use names::{Letters, NameRule};
 pub use page::page;
 pub use parameter::Parameter;

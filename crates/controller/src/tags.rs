@@ -3,12 +3,14 @@
 //! | key | value | written |
 //! | --- | --- | --- |
 //! | `jibri-autoscaler:registered-at` | moment | once, when Jicofo first lists the Jibri |
-//! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing` or `overdue`, a space, moment | when the state changes |
+//! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing`, `vanished` or `overdue`, a space, moment | when the state changes |
 //! | `jibri-autoscaler:draining-since` | moment | once, when its drain begins |
+//! | `jibri-autoscaler:proof` | `good`, moment; `short`, moment, moment of the last good one if any; or `failed`, how often in a row, the first moment, the last, with spaces | after each recording; a moment is that of its selection |
+//! | `jibri-autoscaler:doubted-at` | moment | when another instance is replaced for failing its recordings |
 //!
 //! A moment is RFC 3339, UTC, whole seconds. A tag that was edited into something else does not count.
 
-use planner::{Recorded, RecordedState, Timestamp};
+use planner::{Proof, Recorded, RecordedState, Timestamp};
 
 use crate::text::shorten;
 
@@ -18,6 +20,10 @@ pub const REGISTERED_AT: &str = "jibri-autoscaler:registered-at";
 pub const STATE: &str = "jibri-autoscaler:state";
 /// When the drain began.
 pub const DRAINING_SINCE: &str = "jibri-autoscaler:draining-since";
+/// How the last recordings of the Jibri went.
+pub const PROOF: &str = "jibri-autoscaler:proof";
+/// When another instance was replaced for failing its recordings.
+pub const DOUBTED_AT: &str = "jibri-autoscaler:doubted-at";
 
 /// How far a moment may lie ahead of our clock and still be believed, in seconds.
 const CLOCK_SKEW_SECONDS: u64 = 300;
@@ -31,6 +37,10 @@ pub struct Tags {
     pub recorded: Option<Recorded>,
     /// From [`DRAINING_SINCE`].
     pub draining_since: Option<Timestamp>,
+    /// From [`PROOF`].
+    pub proof: Option<Proof>,
+    /// From [`DOUBTED_AT`].
+    pub doubted_at: Option<Timestamp>,
     /// The tags that cannot be read, each as `key=value`, fit for a log line.
     pub unreadable: Vec<String>,
 }
@@ -49,6 +59,14 @@ pub fn read_tags(tags: &[(String, String)], now: Timestamp) -> Tags {
             DRAINING_SINCE => {
                 read.draining_since = parse_moment(value).filter(believable);
                 read.draining_since.is_some()
+            }
+            DOUBTED_AT => {
+                read.doubted_at = parse_moment(value).filter(believable);
+                read.doubted_at.is_some()
+            }
+            PROOF => {
+                read.proof = parse_proof(value).filter(|proof| believable(&proof.selected_at()));
+                read.proof.is_some()
             }
             STATE => {
                 read.recorded = parse_recorded(value).filter(|recorded| believable(&recorded.since));
@@ -90,10 +108,44 @@ pub fn parse_recorded(text: &str) -> Option<Recorded> {
         RecordedState::Busy,
         RecordedState::Unhealthy,
         RecordedState::Missing,
+        RecordedState::Vanished,
         RecordedState::Overdue,
     ];
     let state = states.into_iter().find(|known| known.to_string() == state)?;
     Some(Recorded { state, since: parse_moment(since)? })
+}
+
+/// How recordings went, as it stands in its tag.
+pub fn format_proof(proof: Proof) -> String {
+    match proof {
+        Proof::Good { selected_at } => format!("good {}", format_moment(selected_at)),
+        Proof::Short { selected_at, good_at: None } => format!("short {}", format_moment(selected_at)),
+        Proof::Short { selected_at, good_at: Some(good_at) } => {
+            format!("short {} {}", format_moment(selected_at), format_moment(good_at))
+        }
+        Proof::Failed { times, since, selected_at } => {
+            format!("failed {times} {} {}", format_moment(since), format_moment(selected_at))
+        }
+    }
+}
+
+/// Reads from its tag how recordings went.
+pub fn parse_proof(text: &str) -> Option<Proof> {
+    let words: Vec<&str> = text.split(' ').collect();
+    match words[..] {
+        ["good", at] => Some(Proof::Good { selected_at: parse_moment(at)? }),
+        ["short", at] => Some(Proof::Short { selected_at: parse_moment(at)?, good_at: None }),
+        ["short", at, good_at] => {
+            let (selected_at, good_at) = (parse_moment(at)?, parse_moment(good_at)?);
+            (good_at <= selected_at).then_some(Proof::Short { selected_at, good_at: Some(good_at) })
+        }
+        ["failed", times, since, at] => {
+            let (since, selected_at) = (parse_moment(since)?, parse_moment(at)?);
+            let times = times.parse().ok().filter(|times| *times > 0)?;
+            (since <= selected_at).then_some(Proof::Failed { times, since, selected_at })
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +165,28 @@ mod tests {
         assert_eq!(read_tags(&tag(STATE, &format_recorded(recorded)), NOW).recorded, Some(recorded));
         assert_eq!(read_tags(&tag(REGISTERED_AT, &format_moment(NOW)), NOW).registered_at, Some(NOW));
         assert_eq!(read_tags(&tag(DRAINING_SINCE, &format_moment(NOW)), NOW).draining_since, Some(NOW));
+    }
+
+    #[test]
+    fn a_proof_that_is_written_reads_back_and_an_edited_one_does_not_count() {
+        let failed = Proof::Failed { times: 2, since: NOW.minus_seconds(60), selected_at: NOW };
+        assert_eq!(format_proof(failed), "failed 2 2027-01-15T07:59:00Z 2027-01-15T08:00:00Z");
+        let short = |good_at| Proof::Short { selected_at: NOW, good_at };
+        for proof in [failed, Proof::Good { selected_at: NOW }, short(None), short(Some(NOW.minus_seconds(9)))] {
+            assert_eq!(read_tags(&tag(PROOF, &format_proof(proof)), NOW).proof, Some(proof));
+        }
+        assert_eq!(read_tags(&tag(DOUBTED_AT, &format_moment(NOW)), NOW).doubted_at, Some(NOW));
+        for value in [
+            "good",
+            "good 2999-01-01T00:00:00Z",
+            "failed 0 2027-01-15T07:59:00Z 2027-01-15T08:00:00Z",
+            "failed -1 2027-01-15T07:59:00Z 2027-01-15T08:00:00Z",
+            "failed 2 2027-01-15T08:00:00Z 2027-01-15T07:59:00Z",
+            "failed 2 2027-01-15T08:00:00Z",
+        ] {
+            let read = read_tags(&tag(PROOF, value), NOW);
+            assert_eq!((read.proof, read.unreadable.len()), (None, 1), "{value}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ struct Cloud {
     jicofo: Result<JicofoReading, CallError>,
     written: RefCell<Vec<Value>>,
     published: RefCell<BTreeMap<Metric, f64>>,
+    data: RefCell<Vec<Datum>>,
 }
 
 fn failed<T>(operation: &str, kind: CallErrorKind) -> Result<T, CallError> {
@@ -32,6 +33,8 @@ fn two_weeks() -> History {
         failures_total: series(&|_| 3.0),
         available: series(&|_| 4.0),
         busy: series(&|_| 4.0),
+        failed_starts: series(&|_| 0.0),
+        strangers: series(&|_| 0.0),
         launch_seconds: [100.0, 140.0, 120.5].iter().map(|seconds| (NOW, *seconds)).collect(),
     }
 }
@@ -45,6 +48,7 @@ impl Default for Cloud {
             jicofo: Ok(JicofoReading::default()),
             written: RefCell::default(),
             published: RefCell::default(),
+            data: RefCell::default(),
         }
     }
 }
@@ -62,7 +66,12 @@ impl CloudReader for &Cloud {
         unreachable!("a forecast ends no instance")
     }
 
-    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
+    async fn describe_activities_page(
+        &self,
+        _: &[&str],
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
         unreachable!("a forecast looks at no launch")
     }
 
@@ -134,6 +143,7 @@ impl CloudWriter for &Cloud {
     }
 
     async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
+        self.data.borrow_mut().extend(metrics);
         self.published.borrow_mut().extend(metrics.iter().map(|metric| (metric.metric, metric.value)));
         Ok(())
     }
@@ -264,12 +274,35 @@ fn when_what_was_planned_is_over_the_threshold_is_written_in_its_place() {
 }
 
 #[test]
+fn what_was_refused_in_the_last_minutes_is_published_once_counted() {
+    let end = NOW.0.div_euclid(60) * 60;
+    let mut history = two_weeks();
+    // Ten more than in the minute before, three minutes ago, and no Jibri was available; two of them were refused starts.
+    for (at, value) in &mut history.failures_total {
+        *value += if at.0 >= end - 180 { 10.0 } else { 0.0 };
+    }
+    for (at, value) in &mut history.available {
+        *value = if at.0 == end - 180 { 0.0 } else { *value };
+    }
+    for (at, value) in &mut history.failed_starts {
+        *value = if at.0 == end - 180 { 2.0 / 6.0 } else { 0.0 };
+    }
+    let cloud = Cloud { history: Ok(history), ..Cloud::default() };
+    assert_eq!(run(&cloud, &[]), Ok(()));
+    let data = cloud.data.borrow();
+    let refused = data.iter().filter(|datum| datum.metric == Metric::RefusedRequests);
+    let refused: Vec<(i64, f64)> = refused.map(|datum| ((end - datum.at.0) / 60, datum.value)).collect();
+    assert_eq!(refused, [(1, 0.0), (2, 0.0), (3, 8.0), (4, 0.0), (5, 0.0), (6, 0.0)]);
+}
+
+#[test]
 fn a_jicofo_that_does_not_answer_is_an_error_and_the_forecast_expects_no_recording_to_end() {
     let jibri = |number: i32| JicofoJibri {
         nickname: format!("i-{number}"),
         healthy: true,
         busy: true,
         last_selected_at: Some(NOW.minus_seconds(600)),
+        last_failed_at: None,
     };
     let busy = JicofoReading { jibris: (0..40).map(jibri).collect(), ..JicofoReading::default() };
     let (answers, silent) = (

@@ -5,7 +5,7 @@ mod common;
 use std::cell::RefCell;
 
 use common::*;
-use controller::{Function, TickError, ports::*};
+use controller::{Function, TickError, invoke, metrics::Metric, ports::*};
 use planner::{DrainResult, Group, InstanceId, LifecycleState};
 
 #[test]
@@ -148,4 +148,26 @@ fn a_group_that_retains_nothing_any_more_at_the_last_moment_holds_no_drain() {
     let error = complaint(on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)));
     assert!(error.contains("TerminateHookAbandon: retain"), "{error}");
     assert!(cloud.done().is_empty());
+}
+
+#[test]
+fn while_a_second_jicofo_is_silent_an_instance_that_the_first_lists_may_go_and_its_numbers_are_published() {
+    let mut cloud = idle_for_an_hour();
+    cloud.second_jicofo = Some(refused("GET /stats"));
+    let error = complaint(on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)));
+    assert!(error.contains("no signal from Jicofo: GET /stats: AccessDenied"), "{error}");
+    assert!(cloud.done().contains(&"terminate i-1 true".to_owned()), "{:?}", cloud.done());
+
+    let sampled = |cloud: &Cloud| {
+        drop(now(invoke(Function::Availability, sample("availability"), &settings(&[]), &ports(cloud), NOW)));
+        [Metric::SignalLost, Metric::AvailableJibris, Metric::JibriFailuresTotal].map(|metric| cloud.metric(metric))
+    };
+    assert_eq!(sampled(&cloud), [Some(1.0), Some(1.0), None], "its counters are not whole");
+    // The first answers, and lists none of ours: then nothing is known.
+    cloud.jicofo = Some(JicofoReading::default());
+    cloud.published.borrow_mut().clear();
+    assert_eq!(sampled(&cloud), [Some(1.0), None, None]);
+    cloud.done.borrow_mut().clear();
+    complaint(on_schedule(Function::ScaleIn, &wants_none(), &ports(&cloud)));
+    assert!(!cloud.done().iter().any(|done| done.starts_with("terminate")), "{:?}", cloud.done());
 }

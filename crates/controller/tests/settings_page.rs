@@ -30,6 +30,7 @@ fn the_fuzzers_sample_has_every_setting() {
         Kind::OptionalName(_) => format!("/jibri/{}", variable.to_ascii_lowercase()),
         Kind::Zone(_) => "Europe/Berlin".to_owned(),
         Kind::Name(name) => name.default.unwrap_or("jibri").to_owned(),
+        Kind::Nicknames(_) => "jibri-1,office-*".to_owned(),
         Kind::Text(_) => "text".to_owned(),
         kind => kind.limits().map_or("true".to_owned(), |(least, _)| least),
     };

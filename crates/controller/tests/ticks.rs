@@ -5,7 +5,7 @@ mod common;
 use std::cell::{Cell, RefCell};
 
 use common::*;
-use controller::{Function, Ports, Settings, TickError, invoke, ports::*};
+use controller::{Function, Ports, Settings, TickError, invoke, metrics::Metric, ports::*, tags};
 use planner::{InstanceId, LifecycleState, Timestamp};
 
 /// Where an instance comes from that a hook holds.
@@ -106,6 +106,35 @@ fn a_drain_is_kept_waiting_whatever_else_cannot_be_read_or_sent() {
     cloud.refuses = "send";
     assert!(complaint(on_event(held(&id(), GROUP), &settings(&[]), &ports(&cloud))).contains("send Drain 1"));
     assert_eq!(cloud.done(), ["heartbeat i-1", "tag 1 jibri-autoscaler:draining-since"]);
+}
+
+#[test]
+fn the_age_of_a_drain_is_published_whatever_becomes_of_its_tag() {
+    let since = |minutes: u64| ScalingActivity {
+        subject: ActivitySubject::Termination(id()),
+        started_at: NOW.minus_seconds(minutes * 60),
+        reason: String::new(),
+    };
+    let age = |change: &dyn Fn(&mut Cloud)| {
+        let mut cloud = Cloud::new(LifecycleState::TerminatingWait, &[]);
+        cloud.activities = Some(vec![("MidLifecycleAction", since(180))]);
+        change(&mut cloud);
+        drop(on_schedule(Function::Drain, &settings(&[]), &ports(&cloud)));
+        assert_eq!(cloud.done()[0], "heartbeat i-1", "{:?}", cloud.done());
+        cloud.metric(Metric::OldestDrainSeconds)
+    };
+    assert_eq!(age(&|cloud| cloud.refuses = "tag"), Some(10_800.0));
+    assert_eq!(age(&|cloud| cloud.descriptions = None), Some(10_800.0), "EC2 cannot be read");
+    assert_eq!(age(&|cloud| cloud.descriptions = Some(vec![])), Some(10_800.0), "EC2 lists it no more");
+    // A drain that nothing has noted begins now; one of which nothing can be read has no age.
+    assert_eq!(age(&|cloud| cloud.activities = Some(vec![])), Some(0.0));
+    assert_eq!(age(&|cloud| cloud.activities = None), None);
+    let tagged = |cloud: &mut Cloud| {
+        let tag = (tags::DRAINING_SINCE.to_owned(), tags::format_moment(NOW.minus_seconds(600)));
+        cloud.descriptions.as_mut().expect("a description")[0].tags.push(tag);
+        cloud.activities = None;
+    };
+    assert_eq!(age(&tagged), Some(600.0), "then the activities are not asked");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub struct Minute {
 impl Minute {
     /// Recordings that were refused since no Jibri was available. A recording that fails while Jibris wait fails for another
     /// reason, and more Jibris would not help it.
-    pub(crate) fn refused_for_want(&self) -> f64 {
+    pub fn refused_for_want(&self) -> f64 {
         match (self.refused, self.available) {
             (Some(refused), Some(available)) if available <= 1.0 => f64::from(refused),
             (Some(refused), None) => f64::from(refused),

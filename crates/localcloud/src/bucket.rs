@@ -57,7 +57,8 @@ fn store(state: &State, instance: &str, key: &str, body: &[u8]) -> Result<(), Aw
     let path = path_of(state, key)?;
     // An upload may be repeated after its answer was lost.
     if key.ends_with(".mp4") && !path.exists() {
-        let session = Path::new(key).parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        // Behind the prefix; the instance may follow.
+        let session = Path::new(key).parent().and_then(|folder| folder.iter().nth(1)).and_then(|name| name.to_str());
         let session = session.ok_or_else(|| error(400, "InvalidURI", "a recording lies in a folder"))?;
         // An error that the client does not retry by itself, so that the world alone decides how often an upload fails.
         state

@@ -10,6 +10,7 @@ mod clock;
 mod cloud;
 mod config;
 pub mod demo;
+mod disk;
 mod eventbridge;
 mod history;
 mod host;

@@ -1,7 +1,7 @@
 //! Serves a small world that goes on until it is stopped, to run functions against during development.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -9,9 +9,13 @@ use localcloud::demo::{self, Demo};
 use localcloud::{CloudConfig, ListenPorts, LocalCloud, published};
 use world::demand::Request;
 use world::rng::Rng;
-use world::{Milliseconds, WorldConfig};
+use world::{Happening, LogEntry, Milliseconds, NamedFault, WorldConfig, named_fault};
 
 const MINUTE: Milliseconds = 60_000;
+/// The pool has settled, and a Jibri records, when the fault of `--fault` strikes.
+const STRIKES_AFTER: Milliseconds = MINUTE;
+/// How often the world's log is looked at, in real time.
+const LOOKS_EVERY: Duration = Duration::from_millis(200);
 /// The setting's default.
 const JIBRIS_THRESHOLD: u32 = 2;
 
@@ -28,7 +32,8 @@ enum Command {
     /// Serve a small world until interrupted: three Jibris, and a recording every ten minutes or so.
     ///
     /// Standard output has the environment variables that point a function at it, one KEY=value a line: export them,
-    /// run `cargo lambda watch`, and invoke functions with `cargo lambda invoke`. Nothing invokes them by itself.
+    /// run `cargo lambda watch`, and invoke functions with `cargo lambda invoke`. Nothing invokes them by itself. What
+    /// the stack's alarms make of the metrics is told on standard error, and so is each fault that strikes.
     Serve(ServeArguments),
     /// Let the functions keep a pool through an office morning, and draw a picture of it.
     ///
@@ -72,6 +77,10 @@ struct ServeArguments {
     /// Decides everything that is left to chance: the same seed gives the same demand.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// A fault that strikes a minute after the start, such as jicofo-away. Others strike when their name is entered on
+    /// standard input. Those of the functions' calls and invocations can only be simulated: `simulator faults --list`.
+    #[arg(long, value_name = "FAULT", value_parser = read_fault)]
+    fault: Option<&'static NamedFault>,
     /// The stack's template, whose SSM documents are run.
     #[arg(long, value_name = "FILE", default_value = "template.yaml")]
     template: PathBuf,
@@ -105,7 +114,9 @@ async fn show_demo(arguments: DemoArguments) -> anyhow::Result<()> {
 async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let start = Milliseconds::try_from(now.as_millis())?;
-    let world = standing_world(arguments.seed, start);
+    let world = standing_world(arguments.seed, start)
+        .with_shipped_alarms()
+        .map_err(|problem| anyhow::anyhow!("the world is impossible: {problem}"))?;
     let output = arguments.output;
     let mut config = CloudConfig::new(world, output.clone());
     let fortnight_ago = (start / MINUTE - 14 * 24 * 60) * MINUTE;
@@ -120,15 +131,68 @@ async fn serve(arguments: ServeArguments) -> anyhow::Result<()> {
     let path = output.join("environment");
     std::fs::write(&path, &variables).with_context(|| format!("cannot write {}", path.display()))?;
     print_variables(&variables, &path);
-    tokio::signal::ctrl_c().await?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        () = watch(&cloud, arguments.fault, start + STRIKES_AFTER) => {}
+    }
     cloud.stop().await;
     Ok(())
+}
+
+fn read_fault(name: &str) -> Result<&'static NamedFault, String> {
+    named_fault(name)
+}
+
+/// Tells of alarms and faults as they come, and lets a fault strike when its time has come or its name is entered.
+async fn watch(cloud: &LocalCloud, fault: Option<&NamedFault>, strikes_at: Milliseconds) {
+    let mut fault = fault;
+    let mut told = 0;
+    let (entered, mut lines) = tokio::sync::mpsc::unbounded_channel::<String>();
+    // Reading blocks, and goes on until the process ends: no task may do it.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if entered.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    loop {
+        tokio::time::sleep(LOOKS_EVERY).await;
+        if cloud.clock().now() >= strikes_at
+            && let Some(fault) = fault.take()
+        {
+            cloud.world(|world| world.strike_by(fault));
+        }
+        while let Ok(line) = lines.try_recv() {
+            match named_fault(line.trim()) {
+                Ok(fault) => cloud.world(|world| world.strike_by(fault)),
+                Err(problem) => eprintln!("{problem}"),
+            }
+        }
+        let news = cloud.world(|world| {
+            let news: Vec<String> = world.log()[told..].iter().filter(is_news).map(tell).collect();
+            told = world.log().len();
+            news
+        });
+        news.iter().for_each(|line| eprintln!("{line}"));
+    }
+}
+
+fn is_news(entry: &&LogEntry) -> bool {
+    matches!(entry.happening, Happening::AlarmChanged { .. } | Happening::Incident { .. })
+}
+
+fn tell(entry: &LogEntry) -> String {
+    let (seconds, happening) = (entry.at.div_euclid(1_000).rem_euclid(86_400), &entry.happening);
+    format!("{:02}:{:02}:{:02} {happening}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
 /// A small pool, and a week of recordings of 5 to 40 minutes. Jibris boot in seconds, so that there is something to
 /// look at.
 fn standing_world(seed: u64, start: Milliseconds) -> WorldConfig {
-    let demand = standing_demand(&mut Rng::new(seed), start, 1_008).collect();
+    // One begins at once, so that a fault of a recording has one to strike.
+    let first = Request { at: start + MINUTE / 2, duration_ms: 20 * MINUTE };
+    let demand = std::iter::once(first).chain(standing_demand(&mut Rng::new(seed), start, 1_008)).collect();
     let mut world =
         WorldConfig { seed, start, min_size: 1, max_size: 10, desired_capacity: 3, demand, ..WorldConfig::default() };
     world.launch.in_service_seconds = 1.0;

@@ -1,7 +1,7 @@
 //! Runs the stack's own SSM documents, as SSM's agent would on the instance.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use world::ScriptRun;
 
 use crate::addresses::Addresses;
 use crate::bucket::BUCKET;
+use crate::disk::{Disk, Marks};
 use crate::jibri::JibriPorts;
 use crate::state::State;
 use world::arn::REGION;
@@ -119,6 +120,9 @@ impl ScriptHost {
         let stack = self.state.stack.as_ref().context("nothing is deployed")?;
         let document = stack.document(&run.document).with_context(|| format!("{} is not deployed", run.document))?;
         let disk = self.disk(&run.instance);
+        let marks = Marks::of(&run.instance);
+        // Until the script has ended.
+        let _processes = marks.stand_ins(self.state.world(|world| world.jibri_activity(&run.instance)))?;
         let urls = self.ports.urls(&run.instance).await?;
         let child = Command::new("sh")
             .arg("-c")
@@ -134,7 +138,10 @@ impl ScriptHost {
             .env("JIBRI_FINALIZE_COMMAND", &self.finalize_command)
             // The world's Jibris are no processes: they have only ports.
             .env("JIBRI_STOP_COMMAND", "true")
-            .env("JIBRI_PROCESS_MARK", format!("jibri.jar of {}", run.instance))
+            .env("JIBRI_PROCESS_MARK", &marks.jibri)
+            .env("JIBRI_FFMPEG_MARK", &marks.ffmpeg)
+            .env("JIBRI_FINALIZE_MARK", &marks.finalize)
+            .env("JIBRI_INSTANCE_ID", &run.instance)
             .env("JIBRI_FINALIZE_SECONDS", FINALIZE_SECONDS)
             .env("FINALIZE_LIMIT_SECONDS", FINALIZE_LIMIT_SECONDS)
             .env("FINALIZE_BACKOFF_MILLISECONDS", FINALIZE_BACKOFF_MILLISECONDS)
@@ -165,31 +172,20 @@ impl ScriptHost {
     }
 
     fn disk(&self, instance: &str) -> Disk {
-        let directory = self.state.output_directory.join("instances").join(instance);
-        let below = |name: &str| directory.join(name);
-        Disk { recordings: below("recordings"), failed: below("failed"), state: below("state") }
+        Disk::below(&self.state.output_directory.join("instances").join(instance))
     }
 
     fn lay_out(&self, instance: &str) -> std::io::Result<()> {
-        let disk = self.disk(instance);
-        std::fs::create_dir_all(&disk.state)?;
-        let sessions = self.state.world(|world| world.recordings_on_disk(instance));
-        // An upload that failed has moved the folder there.
-        let sessions: Vec<String> =
-            sessions.into_iter().filter(|session| !disk.failed.join(session).is_dir()).collect();
-        lay_out_recordings(&disk.recordings, &sessions)
+        let (folders, good_recording_at, now) = self.state.world(|world| {
+            let folders = world.folders_on_disk(instance).to_vec();
+            (folders, world.jibri_activity(instance).good_recording_at, world.now())
+        });
+        self.disk(instance).lay_out(&folders, good_recording_at, now)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
         self.busy_instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What an instance has on its disk.
-struct Disk {
-    recordings: PathBuf,
-    failed: PathBuf,
-    state: PathBuf,
 }
 
 /// The exit code as a shell has it: 128 and the signal for a process that was killed.
@@ -198,44 +194,8 @@ fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
-/// Makes a folder for each session that has none, with a recording and its metadata, all at once. Only the finalize
-/// command removes a folder.
-fn lay_out_recordings(directory: &Path, sessions: &[String]) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    for session in sessions {
-        let folder = directory.join(session);
-        if folder.is_dir() {
-            continue;
-        }
-        let unfinished = directory.with_extension("unfinished");
-        std::fs::create_dir_all(&unfinished)?;
-        std::fs::write(unfinished.join(format!("{session}_2026-11-22-07-00-01.mp4")), b"recording")?;
-        let metadata = r#"{"meeting_url":"https://meet.example/room","participants":[],"share":false}"#;
-        std::fs::write(unfinished.join("metadata.json"), metadata)?;
-        std::fs::rename(&unfinished, &folder)?;
-    }
-    Ok(())
-}
-
 /// Where programs are found: what `make` has installed, and then as usual.
 fn search_path() -> anyhow::Result<OsString> {
     let usual = std::env::var_os("PATH").unwrap_or_default();
     Ok(std::env::join_paths(std::iter::once(PathBuf::from(TOOLS)).chain(std::env::split_paths(&usual)))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recordings_appear_and_those_that_are_there_stay() {
-        let directory = std::env::temp_dir().join(format!("localcloud-recordings-{}", std::process::id()));
-        lay_out_recordings(&directory, &["one".into()]).expect("laid out");
-        std::fs::write(directory.join("one/metadata.json"), "mine").expect("written");
-        lay_out_recordings(&directory, &["one".into(), "two".into()]).expect("laid out");
-        let metadata = std::fs::read_to_string(directory.join("one/metadata.json")).expect("read");
-        assert_eq!(metadata, "mine");
-        assert!(directory.join("two/two_2026-11-22-07-00-01.mp4").is_file());
-        std::fs::remove_dir_all(directory).expect("removed");
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{InstanceId, Recorded, Timestamp};
+use crate::{InstanceId, Proof, Recorded, Timestamp};
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,20 @@ pub enum Action {
         instance: InstanceId,
         /// What it is now, and since when.
         recorded: Recorded,
+    },
+    /// Note on the instance how its last recording went.
+    TagProof {
+        /// The instance.
+        instance: InstanceId,
+        /// How its last recordings went.
+        proof: Proof,
+    },
+    /// Note on the instance that another is replaced for its failures.
+    TagDoubted {
+        /// The instance.
+        instance: InstanceId,
+        /// When.
+        at: Timestamp,
     },
     /// Protect the instance from scale-in again.
     Protect {
@@ -96,6 +110,8 @@ impl Action {
             Action::RaiseDesired { .. } => None,
             Action::TagRegistered { instance, .. }
             | Action::TagState { instance, .. }
+            | Action::TagProof { instance, .. }
+            | Action::TagDoubted { instance, .. }
             | Action::Protect { instance }
             | Action::Check { instance }
             | Action::Terminate { instance, .. }
@@ -113,6 +129,18 @@ impl fmt::Display for Action {
             Action::RaiseDesired { from, to } => write!(formatter, "raise desired capacity from {from} to {to}"),
             Action::TagRegistered { instance, .. } => write!(formatter, "note that {instance} has registered"),
             Action::TagState { instance, recorded } => write!(formatter, "note that {instance} is {}", recorded.state),
+            Action::TagProof { instance, proof: Proof::Good { .. } } => {
+                write!(formatter, "note that {instance} records well")
+            }
+            Action::TagProof { instance, proof: Proof::Short { .. } } => {
+                write!(formatter, "note that the last recording of {instance} was short")
+            }
+            Action::TagProof { instance, proof: Proof::Failed { times, .. } } => {
+                write!(formatter, "note that {instance} has failed {times} in a row")
+            }
+            Action::TagDoubted { instance, .. } => {
+                write!(formatter, "note that {instance} has to show that it records")
+            }
             Action::Protect { instance } => write!(formatter, "protect {instance} from scale-in"),
             Action::Check { instance } => write!(formatter, "ask {instance} what it does"),
             Action::Terminate { instance, decrement: true } => {
@@ -176,7 +204,11 @@ impl Action {
             Action::CompleteDrain { .. } => Stage::DrainEnds,
             Action::RaiseDesired { .. } => Stage::Raise,
             Action::Protect { .. } => Stage::Protection,
-            Action::TagRegistered { .. } | Action::TagState { .. } | Action::TagDraining { .. } => Stage::Tags,
+            Action::TagRegistered { .. }
+            | Action::TagState { .. }
+            | Action::TagProof { .. }
+            | Action::TagDoubted { .. }
+            | Action::TagDraining { .. } => Stage::Tags,
             Action::SendDrain { .. } => Stage::DrainCommands,
             Action::Check { .. } => Stage::Checks,
             Action::Terminate { .. } => Stage::Terminations,

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::{
     Action, CommandOutcome, DrainHook, DrainResult, HealthStatus, Instance, InstanceId, Invariant, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Plan, Policy, Signal, Violation, count_pool,
+    JibriStatus, LifecycleState, Observation, Plan, Policy, Stage, Violation, count_pool, judge_service,
+    launch::{LaunchProgress, is_kept, launch_progress},
+    proof::with_proofs,
 };
 
 /// Holds a plan against the invariants; an error lists all that it would break.
 pub fn check_plan(policy: &Policy, observation: &Observation, plan: &Plan) -> Result<(), Vec<Violation>> {
-    let mut check = Check { policy, observation, violations: Vec::new() };
+    let noted = with_proofs(observation, plan);
+    let mut check = Check { policy, observation: &noted, violations: Vec::new() };
     check.instances(plan);
     check.sizes(plan);
     check.terminations(plan);
@@ -81,8 +84,9 @@ impl Check<'_> {
             all += 1;
             decrements += u32::from(*decrement);
             self.require(!self.policy.scale_in_paused, Invariant::Paused, || step.action.to_string());
-            self.require(self.observation.signal == Signal::Fresh, Invariant::UnknownIsNoVictim, || {
-                format!("{}, and there is no signal", step.action)
+            let jibri = self.find(id).map_or(JibriStatus::Unknown, |instance| instance.jibri);
+            self.require(self.observation.signal.lets_end(jibri), Invariant::UnknownIsNoVictim, || {
+                format!("{}, which is {jibri:?}, and the signal is {:?}", step.action, self.observation.signal)
             });
             self.require(self.is_held(), Invariant::Held, || {
                 format!("{}, and the hook is {:?}", step.action, self.observation.hook)
@@ -90,16 +94,17 @@ impl Check<'_> {
             let Some(instance) = self.find(id).cloned() else {
                 continue;
             };
-            available += u32::from(instance.is_available());
+            available += u32::from(instance.jibri == JibriStatus::Idle && !self.is_trial(&instance));
             let in_service = instance.lifecycle == LifecycleState::InService;
             self.require(in_service, Invariant::Evidence, || format!("{}, which is not in service", step.action));
             self.require(self.may_go(&instance), Invariant::Evidence, || {
                 format!("{}, which is {:?} by Jicofo, and says {:?}", step.action, instance.jibri, instance.check)
             });
-            let repair = instance.jibri != JibriStatus::Idle;
+            let repair = instance.jibri != JibriStatus::Idle || self.is_trial(&instance);
             repairs += u32::from(repair);
             replaced += u32::from(repair && !decrement);
         }
+        self.trials(plan);
         self.require(replaced >= counts.shortfall.min(repairs), Invariant::Sizes, || {
             format!("{replaced} of {repairs} repairs are to be replaced, and {} are missing", counts.shortfall)
         });
@@ -118,6 +123,27 @@ impl Check<'_> {
         self.require(decrements == 0 || desired >= counts.active.saturating_sub(all), Invariant::Sizes, || {
             format!("{decrements} decrements from {} fall under what goes on running", group.desired_capacity)
         });
+    }
+
+    /// Whether an instance that ends is replaced for its failures. Where another would fare no better, it ends like any other.
+    fn is_trial(&self, instance: &Instance) -> bool {
+        instance.is_failing() && judge_service(self.observation).replacement_helps
+    }
+
+    /// Jibris that fail their recordings are not replaced in circles: one at a time, and every other instance is marked.
+    fn trials(&mut self, plan: &Plan) {
+        let ended = plan.actions_of(Stage::Terminations).filter_map(|action| self.find(action.instance()?));
+        let trials: Vec<Instance> =
+            ended.filter(|one| one.jibri == JibriStatus::Idle && self.is_trial(one)).cloned().collect();
+        let Some(first) = trials.first() else { return };
+        self.require(trials.len() == 1, Invariant::Trial, || format!("{} are replaced at once", trials.len()));
+        let marked = |id: &InstanceId| {
+            plan.steps.iter().any(|step| matches!(&step.action, Action::TagDoubted { instance, .. } if instance == id))
+        };
+        let others = self.observation.instances.iter().filter(|other| other.is_active() && other.ec2.read().is_some());
+        let others: Vec<&Instance> = others.filter(|other| other.id != first.id).collect();
+        let all_marked = !others.is_empty() && others.iter().all(|other| marked(&other.id));
+        self.require(all_marked, Invariant::Trial, || format!("{} is replaced, and others are not marked", first.id));
     }
 
     /// Whether a drain that begins now lasts until it is completed, also without heartbeats.
@@ -141,6 +167,7 @@ impl Check<'_> {
             |limit: u64| instance.recorded().is_some_and(|recorded| now.seconds_since(recorded.since) >= limit);
         match instance.jibri {
             JibriStatus::Unknown | JibriStatus::NotAsked => false,
+            JibriStatus::Idle if self.is_trial(instance) => matches!(says, Some(JibriProcess::Idle(_))),
             JibriStatus::Idle => {
                 says == Some(JibriProcess::Idle(HealthStatus::Healthy)) && recorded_for(self.policy.idle_seconds)
             }
@@ -150,8 +177,12 @@ impl Check<'_> {
             JibriStatus::Unhealthy => recorded_for(1),
             JibriStatus::Missing => match (instance.has_registered(), instance.launched_at()) {
                 (true, _) => says == Some(JibriProcess::Gone) || recorded_for(self.policy.boot_grace_seconds),
+                // The first launch of many in vain stays, and the others are waited for ever longer.
                 (false, Some(launched_at)) => {
-                    now.seconds_since(launched_at) > self.policy.boot_grace_seconds && recorded_for(1)
+                    now.seconds_since(launched_at) > self.policy.boot_grace_seconds
+                        && recorded_for(1)
+                        && launch_progress(self.policy, self.observation, instance) == LaunchProgress::Overdue
+                        && !is_kept(self.policy, self.observation, instance)
                 }
                 (false, None) => false,
             },
@@ -198,6 +229,8 @@ impl Check<'_> {
                         report.process == JibriProcess::Gone
                             && report.recordings_pending == 0
                             && report.recordings_failed == 0
+                            && !report.recording
+                            && !report.finalizing
                     }
                     CommandOutcome::InFlight | CommandOutcome::Failed(_) => false,
                 });

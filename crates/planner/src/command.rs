@@ -31,6 +31,14 @@ pub struct InstanceReport {
     pub recordings_pending: u32,
     /// Of these, folders whose upload was tried and failed.
     pub recordings_failed: u32,
+    /// An ffmpeg of this Jibri runs.
+    pub recording: bool,
+    /// A finalize script runs.
+    pub finalizing: bool,
+    /// For how long the oldest of the pending folders has waited, in seconds; `None` where none waits.
+    pub oldest_recording_seconds: Option<u64>,
+    /// How long ago a recording of this instance was last found fit to be played, in seconds; `None` where none was.
+    pub good_recording_seconds: Option<u64>,
 }
 
 /// The Jibri process, as its own health endpoint shows it.

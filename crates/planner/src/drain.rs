@@ -67,6 +67,9 @@ fn evidence_of_end(instance: &Instance) -> Option<&'static str> {
             process: JibriProcess::Gone,
             recordings_pending: 0,
             recordings_failed: 0,
+            recording: false,
+            finalizing: false,
+            ..
         }) => Some("its Jibri has exited, and nothing waits for upload"),
         _ => None,
     }

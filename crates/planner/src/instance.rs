@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Command, Reading, Timestamp};
+use crate::{Command, Proof, Reading, Timestamp};
 
 /// An EC2 instance id, which is also the Jibri's nickname in Jicofo's brewery.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,10 +45,14 @@ pub struct Instance {
     pub jibri: JibriStatus,
     /// When Jicofo last gave it a recording; `None` for never.
     pub last_selected_at: Option<Timestamp>,
+    /// When it last refused to start one, as far as Jicofo remembers; `None` for never.
+    pub last_failed_at: Option<Timestamp>,
     /// The newest check command; unlisted when none was sent lately.
     pub check: Reading<Command>,
     /// The newest drain command; unlisted when none was sent lately.
     pub drain: Reading<Command>,
+    /// When the group began to take it out, by the group's activities: asked only where no tag tells.
+    pub terminating_since: Reading<Timestamp>,
 }
 
 /// What EC2 says of one machine, its tags included: they come in one answer.
@@ -64,6 +68,10 @@ pub struct Ec2Record {
     pub recorded: Option<Recorded>,
     /// When its drain began, from its tag.
     pub draining_since: Option<Timestamp>,
+    /// How its last recordings went, from its tag.
+    pub proof: Option<Proof>,
+    /// When another instance was replaced for its failures, and this one was not known to do better, from its tag.
+    pub doubted_at: Option<Timestamp>,
 }
 
 impl Instance {
@@ -80,7 +88,7 @@ impl Instance {
 
     /// Whether a recording that begins now could run on it, and it will stay.
     pub fn is_available(&self) -> bool {
-        self.is_active() && self.jibri == JibriStatus::Idle
+        self.is_active() && self.jibri == JibriStatus::Idle && !self.is_failing()
     }
 
     /// When EC2 launched it, if that was read.
@@ -98,9 +106,17 @@ impl Instance {
         matches!(self.lifecycle, LifecycleState::TerminatingWait | LifecycleState::LeavingWarmPool)
     }
 
-    /// When its drain began, if its tag was read and says so.
+    /// When its drain began: by its tag, or else by the group's activities. A tag that cannot be written must not hide the age
+    /// of a drain.
     pub fn draining_since(&self) -> Option<Timestamp> {
-        self.ec2.read()?.draining_since
+        let tagged = self.ec2.read().and_then(|record| record.draining_since);
+        tagged.or(self.terminating_since.read().copied())
+    }
+
+    /// Whether it is known when its drain began, or that nothing has noted it yet.
+    pub fn drain_age_is_known(&self) -> bool {
+        let told = matches!(self.ec2, Reading::Read(_) | Reading::Unlisted);
+        self.draining_since().is_some() || (told && self.terminating_since == Reading::Unlisted)
     }
 
     /// Whether EC2 says that it has terminated the machine.
@@ -188,6 +204,8 @@ pub enum RecordedState {
     Unhealthy,
     /// [`JibriStatus::Missing`], after it had registered.
     Missing,
+    /// The same, and others went missing at the same time: as after a restart of Prosody, they may join again one by one.
+    Vanished,
     /// [`JibriStatus::Missing`] after its grace, and it never registered.
     Overdue,
 }
@@ -199,6 +217,7 @@ impl fmt::Display for RecordedState {
             RecordedState::Busy => "busy",
             RecordedState::Unhealthy => "unhealthy",
             RecordedState::Missing => "missing",
+            RecordedState::Vanished => "vanished",
             RecordedState::Overdue => "overdue",
         })
     }

@@ -19,6 +19,8 @@ pub enum Invariant {
     Cap,
     /// What is to be held stays.
     Hold,
+    /// No circles of replacements.
+    Trial,
     /// Every drain goes on, or ends.
     DrainsEnd,
     /// What is paused.
@@ -35,6 +37,9 @@ impl fmt::Display for Invariant {
             Invariant::UnknownIsNoVictim => "unknown is never a victim",
             Invariant::Cap => "terminations per tick are capped",
             Invariant::Hold => "scale-in never takes what is to be held",
+            Invariant::Trial => {
+                "a Jibri that fails its recordings is replaced as a trial, alone, and the others are marked"
+            }
             Invariant::DrainsEnd => "every drain is kept waiting or ended",
             Invariant::Paused => "what is paused does not happen",
         })

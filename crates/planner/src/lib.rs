@@ -10,6 +10,7 @@
 //! - [`check_plan`]: holds any plan against each [`Invariant`]
 
 mod action;
+mod busy;
 mod check;
 mod command;
 mod drain;
@@ -17,16 +18,19 @@ mod group;
 mod hook;
 mod instance;
 mod invariant;
+mod launch;
 mod observation;
 mod plan;
 mod policy;
 mod pool;
 mod problem;
+mod proof;
 mod reading;
 mod scale_in;
 mod scale_out;
 mod spoken;
 mod time;
+mod vanished;
 mod wait;
 
 pub use action::{Action, DrainResult, Stage, Step};
@@ -42,6 +46,7 @@ pub use plan::Plan;
 pub use policy::Policy;
 pub use pool::{Counts, count_pool};
 pub use problem::Problem;
+pub use proof::{FAILURES_IN_A_ROW, Proof, Service, judge_service};
 pub use reading::Reading;
 pub use scale_in::{all_have_exited, plan_scale_in};
 pub use scale_out::plan_scale_out;

@@ -29,6 +29,13 @@ pub enum Problem {
         /// The boot grace, in seconds.
         within_seconds: u64,
     },
+    /// No launch has registered since this one: the next are tried one at a time, and waited for longer and longer.
+    LaunchesDoNotRegister {
+        /// The instance that was launched first; it is kept to be looked at.
+        instance: InstanceId,
+        /// How long ago that was, in seconds.
+        for_seconds: u64,
+    },
     /// So many launches failed, and cannot even be drained, that another would fare no better.
     LaunchesStuck {
         /// How many.
@@ -54,6 +61,32 @@ pub enum Problem {
     WrongNames {
         /// Their nicknames.
         nicknames: Vec<String>,
+    },
+    /// Recordings fail on more than one Jibri, or on all that were tried, and none has gone well since.
+    RecordingsFail {
+        /// How many have failed in a row, on all instances together.
+        failures: u32,
+    },
+    /// A Jibri says that it could record, and fails its recordings.
+    JibriFails {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Recordings on an instance in service have waited for their upload for long.
+    RecordingsWait {
+        /// The instance.
+        instance: InstanceId,
+        /// How many.
+        recordings: u32,
+        /// For how long the oldest has waited, in seconds.
+        oldest_seconds: u64,
+    },
+    /// Jicofo counts no session for a busy Jibri, and neither a recording nor an upload runs on it.
+    BusyWithNothing {
+        /// The instance.
+        instance: InstanceId,
+        /// For how long, in seconds.
+        busy_seconds: u64,
     },
     /// An instance has been busy beyond belief, and says itself that it still is, or says nothing that can be understood.
     BusyTooLong {
@@ -115,6 +148,11 @@ impl fmt::Display for Problem {
                 Number(*instances, "instance"),
                 Spoken(*within_seconds)
             ),
+            Problem::LaunchesDoNotRegister { instance, for_seconds } => write!(
+                formatter,
+                "no launch has registered with Jicofo for {}; {instance} is kept, look at its logs",
+                Spoken(*for_seconds)
+            ),
             Problem::LaunchesStuck { instances } => write!(
                 formatter,
                 "{} never registered with Jicofo, and cannot be drained: no more launches are replaced; look at the \
@@ -132,8 +170,32 @@ impl fmt::Display for Problem {
             }
             Problem::WrongNames { nicknames } => write!(
                 formatter,
-                "Jicofo lists {}: a Jibri of the group needs JIBRI_INSTANCE_ID set to its EC2 instance id",
+                "Jicofo lists {}, and none of the group's instances: a Jibri of the group needs JIBRI_INSTANCE_ID set to its \
+                 EC2 instance id",
                 Names(nicknames)
+            ),
+            Problem::RecordingsFail { failures } => write!(
+                formatter,
+                "{} failed in a row, and none has gone well since: look at the recorder's password, XMPP_HIDDEN_DOMAIN, \
+                 PUBLIC_URL, the certificate, and UDP from the instances to the video bridge",
+                Number(*failures, "recording")
+            ),
+            Problem::JibriFails { instance } => {
+                write!(formatter, "{instance} says that it is idle and healthy, and fails its recordings")
+            }
+            Problem::RecordingsWait { instance, recordings, oldest_seconds } => write!(
+                formatter,
+                "{} on {instance} for upload, the oldest for {}: its uploads fail",
+                match recordings {
+                    1 => "1 recording waits".to_owned(),
+                    more => format!("{more} recordings wait"),
+                },
+                Spoken(*oldest_seconds)
+            ),
+            Problem::BusyWithNothing { instance, busy_seconds } => write!(
+                formatter,
+                "{instance} has been busy for {}, Jicofo counts no session for it, and it neither records nor uploads",
+                Spoken(*busy_seconds)
             ),
             Problem::BusyTooLong { instance, busy_seconds } => write!(
                 formatter,

@@ -1,9 +1,11 @@
 //! Scale-out: close the whole gap at once, count what is on its way, and never lower anything.
 
 use crate::{
-    Action, Observation, Plan, Policy, Problem, Signal, Wait,
-    pool::{Counts, count_pool, stuck_launches},
+    Action, Observation, Plan, Policy, Problem, Recorded, Signal, Wait,
+    launch::{marker, stuck_launches},
+    pool::{Counts, count_pool},
     spoken::Spoken,
+    vanished::state_of_gone,
 };
 
 /// Plans scale-out, and notes which instances have registered.
@@ -14,13 +16,16 @@ use crate::{
 pub fn plan_scale_out(policy: &Policy, observation: &Observation) -> Plan {
     let mut plan = Plan::default();
     note_registrations(observation, &mut plan);
+    note_gone(observation, &mut plan);
     let counts = count_pool(policy, observation);
     let group = &observation.group;
     explain_waits(policy, observation, &counts, &mut plan);
 
     let blind_wait = match &observation.signal {
         Signal::Fresh => false,
-        Signal::Lost { for_seconds, .. } => *for_seconds < policy.signal_grace_seconds,
+        Signal::Partial { for_seconds, .. } | Signal::Lost { for_seconds, .. } => {
+            *for_seconds < policy.signal_grace_seconds
+        }
         Signal::NotAsked => true,
     };
     let shortfall = if blind_wait { 0 } else { counts.shortfall };
@@ -61,6 +66,16 @@ fn note_registrations(observation: &Observation, plan: &mut Plan) {
     }
 }
 
+/// Notes which Jibris have gone from the list, at once: for how long they are expected back counts from here.
+fn note_gone(observation: &Observation, plan: &mut Plan) {
+    for instance in observation.instances.iter().filter(|instance| instance.ec2.read().is_some()) {
+        if let Some(state) = state_of_gone(observation, instance) {
+            let recorded = Recorded { state, since: observation.now };
+            plan.step(Action::TagState { instance: instance.id.clone(), recorded }, "Jicofo lists it no more");
+        }
+    }
+}
+
 fn explain_waits(policy: &Policy, observation: &Observation, counts: &Counts, plan: &mut Plan) {
     let within_seconds = policy.boot_grace_seconds;
     let booting = counts.pending - counts.unlaunched;
@@ -70,14 +85,21 @@ fn explain_waits(policy: &Policy, observation: &Observation, counts: &Counts, pl
     if counts.unlaunched > 0 {
         plan.waits.push(Wait::Launches { instances: counts.unlaunched });
     }
-    if counts.overdue > 0 {
+    if counts.returning > 0 {
+        plan.waits.push(Wait::Returns { instances: counts.returning });
+    }
+    if let Some(marker) = marker(policy, observation) {
+        let since = marker.launched_at().unwrap_or(observation.now);
+        let for_seconds = observation.now.seconds_since(since);
+        plan.problems.push(Problem::LaunchesDoNotRegister { instance: marker.id.clone(), for_seconds });
+    } else if counts.overdue > 0 {
         plan.problems.push(Problem::LaunchesOverdue { instances: counts.overdue, within_seconds });
     }
     let stuck = stuck_launches(observation);
     if stuck >= policy.terminations_per_tick {
         plan.problems.push(Problem::LaunchesStuck { instances: stuck });
     }
-    if let Signal::Lost { why, for_seconds } = &observation.signal {
-        plan.problems.push(Problem::SignalLost { why: why.clone(), for_seconds: *for_seconds });
+    if let Some((why, for_seconds)) = observation.signal.trouble() {
+        plan.problems.push(Problem::SignalLost { why: why.to_owned(), for_seconds });
     }
 }

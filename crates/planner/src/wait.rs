@@ -17,6 +17,11 @@ pub enum Wait {
         /// The boot grace, in seconds.
         within_seconds: u64,
     },
+    /// Jibris have vanished from Jicofo's list together, and are expected to join again.
+    Returns {
+        /// How many.
+        instances: u32,
+    },
     /// The group wants more than it has launched.
     Launches {
         /// How many more.
@@ -51,6 +56,16 @@ pub enum Wait {
         /// Why the last one failed.
         why: String,
     },
+    /// A Jibri fails its recordings, and it is not known yet whether another would fare better.
+    Trial {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// A Jibri fails its recordings, and is replaced when another is available.
+    AnotherJibri {
+        /// The instance.
+        instance: InstanceId,
+    },
     /// The group's minimum keeps what scale-in would end.
     Minimum {
         /// `MinSize`.
@@ -79,6 +94,9 @@ impl fmt::Display for Wait {
                 Number(*instances, "instance"),
                 Spoken(*within_seconds)
             ),
+            Wait::Returns { instances } => {
+                write!(formatter, "{} to join again: they vanished together", Number(*instances, "Jibri"))
+            }
             Wait::Launches { instances } => {
                 write!(formatter, "the group to launch {}", Number(*instances, "instance"))
             }
@@ -94,6 +112,12 @@ impl fmt::Display for Wait {
             Wait::Check { instance } => write!(formatter, "the check of {instance}"),
             Wait::CheckThatSucceeds { instance, why } => {
                 write!(formatter, "a check of {instance} that succeeds; the last one failed: {why}")
+            }
+            Wait::Trial { instance } => {
+                write!(formatter, "a recording that goes well on another instance, before {instance} is replaced")
+            }
+            Wait::AnotherJibri { instance } => {
+                write!(formatter, "another available Jibri, before {instance} is replaced for its failures")
             }
             Wait::Minimum { min_size, surplus } => write!(
                 formatter,

@@ -13,7 +13,7 @@ fn plan(instance: &Instance) -> Plan {
 }
 
 fn reported(process: JibriProcess, pending: u32, failed: u32) -> Reading<Command> {
-    let report = InstanceReport { process, recordings_pending: pending, recordings_failed: failed };
+    let report = InstanceReport { recordings_pending: pending, recordings_failed: failed, ..report(process) };
     Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
 }
 
@@ -167,4 +167,33 @@ fn an_instance_that_leaves_the_warm_pool_ends_at_once_unless_it_has_ever_served(
     wrong.steps.push(Step { action: end, reason: "an event says so".into() });
     let broken = check_plan(&Policy::default(), &pool(vec![served]), &wrong).unwrap_err();
     assert_eq!(broken[0].invariant, Invariant::Evidence);
+}
+
+#[test]
+fn the_age_of_a_drain_comes_from_the_activities_of_the_group_where_no_tag_tells() {
+    let untagged = with(draining("i-1"), |record| record.draining_since = None);
+    let held = |ec2: Reading<Ec2Record>, since: u64| Instance {
+        ec2,
+        terminating_since: Reading::Read(minutes_ago(since)),
+        ..draining("i-1")
+    };
+    let limit = Policy { drain_limit_seconds: 3600, ..Policy::default() };
+    let plan = |instance: &Instance| actions(&plan_drain(&limit, NOW, &pool(vec![]).group, instance));
+    let abandons = |actions: &[Action]| {
+        actions.iter().any(|action| matches!(action, Action::CompleteDrain { result: DrainResult::Abandon, .. }))
+    };
+    for ec2 in [untagged.ec2, Reading::Unread, Reading::Unlisted] {
+        let over = held(ec2, 61);
+        assert!(abandons(&plan(&over)), "{ec2:?}");
+        let observation = pool(vec![over.clone()]);
+        let of_drain = plan_drain(&limit, NOW, &observation.group, &over);
+        assert_eq!(check_plan(&limit, &observation, &of_drain), Ok(()));
+        assert!(!abandons(&plan(&held(ec2, 59))));
+    }
+    // The tag is then written with what is known, and is not set back.
+    let tagged = plan(&held(untagged.ec2, 59));
+    let since = minutes_ago(59);
+    assert!(tagged.contains(&Action::TagDraining { instance: InstanceId::new("i-1"), since }), "{tagged:?}");
+    // A tag counts for more: an instance may be told to end twice.
+    assert_eq!(held(draining("i-1").ec2, 61).draining_since(), Some(minutes_ago(3)));
 }

@@ -35,9 +35,20 @@ fn readings<T: Clone + std::fmt::Debug + 'static>(
 }
 
 fn commands() -> impl Strategy<Value = Reading<Command>> {
-    let reports = (processes(), 0u32..3, 0u32..3).prop_map(|(process, recordings_pending, recordings_failed)| {
-        CommandOutcome::Reported(InstanceReport { process, recordings_pending, recordings_failed })
-    });
+    let ages = || proptest::option::of(0u64..10_000);
+    let reports = (processes(), 0u32..3, 0u32..3, any::<bool>(), any::<bool>(), ages(), ages()).prop_map(
+        |(process, recordings_pending, recordings_failed, recording, finalizing, oldest, good)| {
+            CommandOutcome::Reported(InstanceReport {
+                process,
+                recordings_pending,
+                recordings_failed,
+                recording,
+                finalizing,
+                oldest_recording_seconds: oldest,
+                good_recording_seconds: good,
+            })
+        },
+    );
     let outcomes = prop_oneof![
         3 => reports,
         1 => Just(CommandOutcome::InFlight),
@@ -72,6 +83,7 @@ fn instances() -> impl Strategy<Value = Instance> {
         1 => Just(RecordedState::Busy),
         1 => Just(RecordedState::Unhealthy),
         1 => Just(RecordedState::Missing),
+        1 => Just(RecordedState::Vanished),
         1 => Just(RecordedState::Overdue),
     ];
     let recorded = of((recorded_states, moments()).prop_map(|(state, since)| Recorded { state, since }));
@@ -80,17 +92,28 @@ fn instances() -> impl Strategy<Value = Instance> {
         1 => Just(Ec2State::ShuttingDown),
         1 => Just(Ec2State::Terminated),
     ];
-    let records = (states, moments(), of(moments()), recorded, weighted(0.8, moments())).prop_map(
-        |(state, launched_at, registered_at, recorded, draining_since)| Ec2Record {
+    let proofs = prop_oneof![
+        2 => moments().prop_map(|selected_at| Proof::Good { selected_at }),
+        1 => (moments(), of(moments())).prop_map(|(selected_at, good_at)| Proof::Short { selected_at, good_at }),
+        3 => (1u32..4, moments(), moments())
+            .prop_map(|(times, since, selected_at)| Proof::Failed { times, since, selected_at }),
+    ];
+    let served = (of(proofs), weighted(0.2, moments()));
+    let records = (states, moments(), of(moments()), recorded, weighted(0.8, moments()), served).prop_map(
+        |(state, launched_at, registered_at, recorded, draining_since, (proof, doubted_at))| Ec2Record {
             state,
             launched_at,
             registered_at,
             recorded,
             draining_since,
+            proof,
+            doubted_at,
         },
     );
     let about = (lifecycles, statuses, readings(records), "[abc]", any::<bool>(), any::<bool>());
-    (about, of(moments()), commands(), commands()).prop_map(|(about, last_selected_at, check, drain)| Instance {
+    let used = (of(moments()), weighted(0.1, moments()));
+    let drains = (commands(), readings(moments()));
+    (about, used, commands(), drains).prop_map(|(about, (last_selected_at, last_failed_at), check, drains)| Instance {
         id: InstanceId::new(""),
         lifecycle: about.0,
         jibri: about.1,
@@ -99,8 +122,10 @@ fn instances() -> impl Strategy<Value = Instance> {
         protected: about.4,
         outdated: about.5,
         last_selected_at,
+        last_failed_at,
         check,
-        drain,
+        drain: drains.0,
+        terminating_since: drains.1,
     })
 }
 
@@ -114,12 +139,25 @@ fn hooks() -> impl Strategy<Value = DrainHook> {
 }
 
 fn observations() -> impl Strategy<Value = Observation> {
-    let signals = prop_oneof![8 => Just(Signal::Fresh), 2 => (0u64..120).prop_map(lost), 1 => Just(Signal::NotAsked)];
+    let partial = |for_seconds| Signal::Partial { why: "connection refused".into(), for_seconds };
+    let signals = prop_oneof![
+        8 => Just(Signal::Fresh),
+        2 => (0u64..120).prop_map(partial),
+        2 => (0u64..120).prop_map(lost),
+        1 => Just(Signal::NotAsked),
+    ];
     let sizes = (0u32..10, 0u32..20, 0u32..30);
     let targets = proptest::option::weighted(0.95, (0u32..12, 0u32..6));
     let strangers = proptest::collection::vec("(i-|jibri-)[0-9]", 0..3);
-    (proptest::collection::vec(instances(), 0..24), signals, sizes, targets, strangers, hooks()).prop_map(
-        |(mut instances, signal, (min_size, range, desired), wanted, strangers, hook)| {
+    let jicofo = (signals, strangers, 0u32..3, any::<[bool; 2]>());
+    (proptest::collection::vec(instances(), 0..24), jicofo, sizes, targets, hooks()).prop_map(
+        |(
+            mut instances,
+            (signal, strangers, unaccounted_busy, [after_silence, untagged]),
+            (min_size, range, desired),
+            wanted,
+            hook,
+        )| {
             for (number, instance) in instances.iter_mut().enumerate() {
                 instance.id = InstanceId::new(format!("i-{number:03}"));
             }
@@ -127,7 +165,18 @@ fn observations() -> impl Strategy<Value = Observation> {
             let desired_capacity = desired.clamp(min_size, max_size);
             let group = Group { min_size, max_size, desired_capacity, retains_abandoned: desired % 4 != 0 };
             let target = wanted.and_then(|(spare, more)| target(spare, spare + more, spare + more));
-            Observation { now: NOW, group, hook, instances, signal, strangers, target }
+            Observation {
+                now: NOW,
+                group,
+                hook,
+                instances,
+                signal,
+                after_silence,
+                untagged,
+                unaccounted_busy,
+                strangers,
+                target,
+            }
         },
     )
 }

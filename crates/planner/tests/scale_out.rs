@@ -39,7 +39,8 @@ fn what_is_on_its_way_counts() {
 
 #[test]
 fn a_launch_that_never_registers_stops_counting_after_its_grace() {
-    let observation = pool(vec![idle("i-1", 1), booting("i-2", 11)]);
+    let lately = with(idle("i-1", 1), |record| record.registered_at = Some(minutes_ago(2)));
+    let observation = pool(vec![lately, booting("i-2", 11)]);
     assert_eq!(desired_after(&observation), 3);
     let plan = plan_scale_out(&Policy::default(), &observation);
     assert_eq!(plan.problems, [Problem::LaunchesOverdue { instances: 1, within_seconds: 600 }]);
@@ -148,23 +149,16 @@ fn a_registration_is_noted_once_with_the_time_it_took() {
 }
 
 #[test]
-fn jibris_under_wrong_names_do_not_make_the_pool_grow_and_grow() {
-    let mut observation = pool(vec![booting("i-1", 60), booting("i-2", 60)]);
-    observation.strangers = vec!["jibri-4711".into()];
-    assert_eq!(desired_after(&observation), 2);
-}
-
-#[test]
 fn launches_too_broken_to_be_drained_are_not_followed_by_ever_more() {
     let broken = |name| Instance { lifecycle: LifecycleState::TerminatingWait, ..booting(name, 60) };
     let mut observation = pool(vec![booting("i-1", 60), broken("i-2"), broken("i-3")]);
-    assert_eq!(desired_after(&observation), 3, "two may be bad luck");
+    assert_eq!(desired_after(&observation), 2, "one is tried at a time");
     observation.instances.push(broken("i-4"));
     observation.group.desired_capacity = 2;
     assert_eq!(desired_after(&observation), 2);
     let plan = plan_scale_out(&Policy::default(), &observation);
     let stuck = Problem::LaunchesStuck { instances: 3 };
-    assert_eq!(plan.problems, std::slice::from_ref(&stuck));
+    assert!(plan.problems.contains(&stuck), "{plan}");
     assert!(stuck.to_string().starts_with("3 instances never registered with Jicofo, and cannot be drained: "));
     assert!(actions(&plan_scale_in(&Policy::default(), &observation)).is_empty());
 }

@@ -70,6 +70,7 @@ pub struct InvocationCounts {
 
 struct Invocation {
     function: Function,
+    began_at: Milliseconds,
     future: Pin<Box<dyn Future<Output = Result<(), TickError>>>>,
     wake_at: Rc<Cell<Milliseconds>>,
     killed_at: Option<Milliseconds>,
@@ -269,7 +270,7 @@ impl Runner {
         let times_out_at = now + Milliseconds::from(function.timeout_seconds()) * 1000;
         let deadline = Timestamp(times_out_at / 1000);
         let future = Box::pin(async move { invoke(function, event, &settings, &ports, deadline).await });
-        self.running.push(Invocation { function, future, wake_at, killed_at, times_out_at });
+        self.running.push(Invocation { function, began_at: now, future, wake_at, killed_at, times_out_at });
     }
 
     /// Polls every invocation that wants to go on, in the order in which they began.
@@ -278,26 +279,30 @@ impl Runner {
         let mut still_running = Vec::with_capacity(self.running.len());
         for mut invocation in std::mem::take(&mut self.running) {
             let now = self.world.borrow().now();
-            if invocation.killed_at.is_some_and(|killed_at| killed_at <= now) {
+            let failed = if invocation.killed_at.is_some_and(|killed_at| killed_at <= now) {
                 self.counts.killed += 1;
-                continue;
-            }
-            if invocation.times_out_at <= now {
+                true
+            } else if invocation.times_out_at <= now {
                 self.counts.timed_out += 1;
-                continue;
-            }
-            if invocation.wake_at.get() > now {
+                true
+            } else if invocation.wake_at.get() > now {
                 still_running.push(invocation);
                 continue;
-            }
-            match invocation.future.as_mut().poll(&mut context) {
-                Poll::Pending => still_running.push(invocation),
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => {
-                    self.counts.failed += 1;
-                    self.errors.push((now, invocation.function, error));
+            } else {
+                match invocation.future.as_mut().poll(&mut context) {
+                    Poll::Pending => {
+                        still_running.push(invocation);
+                        continue;
+                    }
+                    Poll::Ready(Ok(())) => false,
+                    Poll::Ready(Err(error)) => {
+                        self.counts.failed += 1;
+                        self.errors.push((now, invocation.function, error));
+                        true
+                    }
                 }
-            }
+            };
+            self.world.borrow_mut().publish_invocation(invocation.function, invocation.began_at, failed);
         }
         self.running = still_running;
     }

@@ -54,7 +54,8 @@ impl CalmDays {
             assert!(day.faults.is_empty(), "without {kind}: {:?}", day.faults);
             Arc::new(day)
         };
-        days.entry((seed, kind == FaultKind::OneJicofoAway)).or_insert_with(live).clone()
+        let second_jicofo = matches!(kind, FaultKind::OneJicofoAway | FaultKind::OneJicofoEmpty);
+        days.entry((seed, second_jicofo)).or_insert_with(live).clone()
     }
 }
 

@@ -58,6 +58,9 @@ fn an_instance_that_leaves_the_warm_pool_ends_by_its_event_and_no_other_drain_is
         drain_limit_ms: 46 * HOUR,
         boot_grace_ms: 10 * MINUTE,
         idle_ms: 10 * MINUTE,
+        known_bad_ms: None,
+        launches_in_vain_per_hour: None,
+        file_age_ms: None,
     };
     let mut runner = recording_for(HOUR, |config| config.audit = Some(limits), &[]);
     go_on(&mut runner, 2 * SECOND);
@@ -156,7 +159,7 @@ fn a_failed_upload_is_tried_again_by_the_drain_until_it_succeeds() {
 
 #[test]
 fn files_of_an_earlier_recording_go_out_before_their_idle_jibri_ends() {
-    let mut runner = recording_for(30 * MINUTE, |_| (), &[]);
+    let mut runner = recording_for(30 * MINUTE, |config| config.uploads_retried = false, &[]);
     let id = recorder_of(&runner.world(), 0);
     runner.world().cause(Incident::NextUploadsFail { count: 1 });
     go_on(&mut runner, 30 * MINUTE);

@@ -3,8 +3,9 @@
 mod common;
 
 use common::*;
+use controller::alarms;
 use simulator::{network::Refusal, run::Runner};
-use world::{Incident, JicofoFault};
+use world::{AlarmConfig, AlarmState, Incident, JicofoFault};
 
 /// A pool of two spare Jibris at rest, and four recordings of an hour that begin half an hour from now.
 fn pool(settings: &[(&str, &str)]) -> Runner {
@@ -69,6 +70,46 @@ fn where_tags_are_refused_the_pool_grows_and_no_instance_ends_and_it_says_why() 
     assert!(says(&runner, "ec2:CreateTags: AccessDenied"));
     go_on(&mut runner, 2 * HOUR);
     assert_at_rest(&runner, 2);
+}
+
+#[test]
+fn where_tags_are_refused_a_drain_has_its_age_all_the_same_and_ends_at_its_limit() {
+    const TOO_OLD: &str = "DrainTooOldAlarm";
+    let declared = alarms::find(TOO_OLD).expect("an alarm of the stack");
+    let mut config = group_of(0);
+    config.alarms = vec![AlarmConfig::declared(declared, |_| Some(1.0)).expect("the world has its metric")];
+    config.demand = vec![request(10 * MINUTE, 9 * HOUR)];
+    let mut runner = at_work(config, &[("DRAIN_LIMIT_MINUTES", "120")]);
+    go_on(&mut runner, 15 * MINUTE);
+    refuse(&runner, "ec2:CreateTags", 8);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 55 * MINUTE);
+    assert_eq!(runner.world().alarm_state(TOO_OLD), Some(AlarmState::Ok), "younger than an hour");
+    go_on(&mut runner, 20 * MINUTE);
+    assert_eq!(runner.world().alarm_state(TOO_OLD), Some(AlarmState::Alarm));
+    go_on(&mut runner, 40 * MINUTE);
+    let drains = |runner: &Runner| {
+        let snapshot = runner.world().snapshot();
+        (snapshot.draining, snapshot.retained)
+    };
+    assert_eq!(drains(&runner), (1, 0));
+    go_on(&mut runner, 15 * MINUTE);
+    assert_eq!(drains(&runner), (0, 1));
+    assert_eq!(runner.world().alarm_state(TOO_OLD), Some(AlarmState::Ok));
+}
+
+#[test]
+fn where_tags_are_refused_and_ec2_cannot_be_read_a_drain_ends_at_its_limit_too() {
+    let mut config = group_of(0);
+    config.demand = vec![request(10 * MINUTE, 9 * HOUR)];
+    let mut runner = at_work(config, &[("DRAIN_LIMIT_MINUTES", "120")]);
+    go_on(&mut runner, 15 * MINUTE);
+    refuse(&runner, "ec2:", 8);
+    runner.world().cause(Incident::TerminateBusyByHand);
+    go_on(&mut runner, 110 * MINUTE);
+    assert_eq!(runner.world().snapshot().retained, 0);
+    go_on(&mut runner, 15 * MINUTE);
+    assert_eq!(runner.world().snapshot().retained, 1);
 }
 
 #[test]

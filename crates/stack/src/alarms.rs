@@ -59,6 +59,9 @@ pub(crate) fn resource(alarm: &Alarm) -> String {
         },
     );
     lines.add(6, &format!("OKActions: [{TOPIC}]"));
+    if alarm.missing == MissingData::MissingAndTold {
+        lines.add(6, &format!("InsufficientDataActions: [{TOPIC}]"));
+    }
     lines.0
 }
 
@@ -121,7 +124,7 @@ fn comparison(comparison: Comparison) -> &'static str {
 
 fn missing(missing: MissingData) -> &'static str {
     match missing {
-        MissingData::Missing => "missing",
+        MissingData::Missing | MissingData::MissingAndTold => "missing",
         MissingData::NotBreaching => "notBreaching",
         MissingData::Breaching => "breaching",
         MissingData::Ignore => "ignore",

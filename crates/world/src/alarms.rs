@@ -3,6 +3,7 @@
 
 mod declared;
 mod expression;
+mod history;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,6 +14,7 @@ pub use controller::{
 
 use super::{MetricView, Milliseconds};
 pub use expression::Expression;
+pub use history::Ring;
 
 /// An alarm.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +48,17 @@ pub enum AlarmState {
     Alarm,
     /// `INSUFFICIENT_DATA`.
     InsufficientData,
+}
+
+impl AlarmState {
+    /// The state as CloudWatch writes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
 }
 
 impl AlarmConfig {
@@ -85,7 +98,7 @@ impl AlarmConfig {
             MissingData::Ignore => before,
             // All that is there is breaching: enough only if it began long enough ago, or else the next datapoint
             // may show that it was nothing.
-            MissingData::Missing => match real.last() {
+            MissingData::Missing | MissingData::MissingAndTold => match real.last() {
                 Some((age, _)) if age + 1 >= wanted => AlarmState::Alarm,
                 _ => AlarmState::InsufficientData,
             },
@@ -127,7 +140,9 @@ impl Metrics {
         }
     }
 
-    /// Evaluates an alarm at a moment: its periods end there, one behind the other.
+    /// Evaluates an alarm at a moment: its periods end there, one behind the other, since the window slides:
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html>. A value that came late
+    /// counts in the period of its own time.
     pub(super) fn evaluate(&self, alarm: &AlarmConfig, before: AlarmState, now: Milliseconds) -> Evaluation {
         let datapoints: Vec<Option<f64>> = (0..alarm.evaluation_range())
             .map(|back| {

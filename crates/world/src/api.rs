@@ -4,6 +4,8 @@
 
 use std::{borrow::Cow, fmt};
 
+pub use super::machine::{Failing, Folder};
+
 /// Milliseconds since the Unix epoch, UTC: the world's time.
 pub type Milliseconds = i64;
 
@@ -203,6 +205,21 @@ pub struct JibriHealthView {
     pub busy_status: &'static str,
     /// `health.healthStatus`: `HEALTHY` or `UNHEALTHY`.
     pub health_status: &'static str,
+}
+
+/// What the processes on an instance tell about its Jibri.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JibriActivity {
+    /// An ffmpeg of this Jibri runs.
+    pub recording: bool,
+    /// A finalize script of this Jibri runs.
+    pub finalizing: bool,
+    /// How it fails, which no process tells.
+    pub failing: Option<Failing>,
+    /// The finalize script is not there, or not executable.
+    pub finalize_missing: bool,
+    /// When the finalize script last found a recording here that can be played.
+    pub good_recording_at: Option<Milliseconds>,
 }
 
 /// A lifecycle event, as EventBridge delivers its `detail`.

@@ -29,6 +29,9 @@ pub(super) mod invariant {
     pub(crate) const PENDING: &str = "5 pending capacity counts";
     pub(crate) const CAP: &str = "6 terminations are capped, and leave what is to be held";
     pub(crate) const ENDS: &str = "8 every drain ends, and not before its time";
+    pub(crate) const SERVICE: &str = "9 what fails again and again does not count";
+    pub(crate) const LAUNCHES: &str = "5 launches in vain are bounded";
+    pub(crate) const FILES: &str = "12 a file on an instance is on its way up";
 }
 
 /// What the functions were told to keep.
@@ -46,12 +49,19 @@ pub struct AuditLimits {
     pub boot_grace_ms: Milliseconds,
     /// How long a Jibri must have been idle before it may go.
     pub idle_ms: Milliseconds,
+    /// For how long a Jibri may still be given recordings after the second in a row has failed on it, while recordings on
+    /// others succeed and every Jicofo answers.
+    pub known_bad_ms: Option<Milliseconds>,
+    /// The most launches within an hour whose Jibri never registers.
+    pub launches_in_vain_per_hour: Option<usize>,
+    /// How long a file may wait on an instance in service whose Jibri is idle, when its upload would succeed.
+    pub file_age_ms: Option<Milliseconds>,
 }
 
 /// What one invocation has heard and done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conduct {
-    /// Whether every Jicofo has answered it, and with a list.
+    /// Whether every Jicofo has answered it, or one that did lists the instance that it ends now.
     pub heard: bool,
     /// How many instances it has ended.
     pub terminations: u32,
@@ -79,12 +89,16 @@ pub(super) struct Audit {
     /// Instances that were given up, and could have been drained if they had been told to.
     needlessly_abandoned: Vec<(Milliseconds, String)>,
     pub(super) hook_deleted_at: Option<Milliseconds>,
+    /// When launches began whose Jibri never registers; of the last hour.
+    pub(super) launches_in_vain: VecDeque<Milliseconds>,
 }
 
 /// The pool as it really is.
 struct Truth {
     active: u32,
     available: u32,
+    /// Available, and not known to fail recordings. A function may not know it yet.
+    serving: u32,
     booting: u32,
 }
 
@@ -114,11 +128,12 @@ impl World {
     }
 
     fn truth(&self, limits: &AuditLimits) -> Truth {
-        let mut truth = Truth { active: 0, available: 0, booting: 0 };
+        let mut truth = Truth { active: 0, available: 0, serving: 0, booting: 0 };
         for machine in self.machines.values().filter(|machine| machine.is_active()) {
             let young = self.now - machine.launched_at <= limits.boot_grace_ms - SKEW_MS;
             truth.active += 1;
             truth.available += u32::from(machine.is_available());
+            truth.serving += u32::from(machine.can_serve());
             truth.booting += u32::from(machine.exists() && machine.jibri.activity == Activity::Down && young);
         }
         truth
@@ -149,11 +164,11 @@ impl World {
         // An instance that is neither available nor on the way is used or of no use; beyond those, the target may be wanted, and
         // once more without a signal.
         let truth = self.truth(&limits);
-        let used = truth.active - truth.available - truth.booting;
+        let used = truth.active - truth.serving - truth.booting;
         let unheard = if self.jicofo_lately_away() { truth.available } else { 0 };
         let needed = truth.active.max(used + unheard + 2 * limits.most_spare + self.recent_changes());
         if to > from && to > needed && !self.stale.misleads_about_jibris(now) {
-            let Truth { active, available, booting } = truth;
+            let Truth { active, available, booting, .. } = truth;
             let pool = format!("{active} active, {available} available, {booting} booting");
             self.breach(invariant::PENDING, format!("desired capacity is raised to {to}, and {needed} do: {pool}"));
         }
@@ -182,7 +197,7 @@ impl World {
         let Some(limits) = self.config.audit else { return };
         let Some(machine) = self.machines.get(instance).filter(|machine| machine.is_active()).cloned() else { return };
         if !conduct.heard {
-            self.breach(invariant::UNKNOWN, format!("{instance} is ended without a signal from every Jicofo"));
+            self.breach(invariant::UNKNOWN, format!("{instance} is ended, a Jicofo is silent, and no other lists it"));
         }
         if conduct.terminations > limits.terminations_per_tick {
             let count = conduct.terminations;
@@ -199,14 +214,14 @@ impl World {
             let minutes = busy_for / MINUTE_MS;
             self.breach(invariant::UNKNOWN, format!("{instance} is ended, and has been busy for {minutes} minutes"));
         }
-        if machine.is_available() && !misled {
+        if machine.can_serve() && !misled {
             self.audit_evidence(&machine, &limits);
         }
         let truth = self.truth(&limits);
         let left = truth.available.saturating_sub(1) + self.recent_changes();
         // An instance whose Jibri has only just come up is replaced for what was true a moment ago.
         let known = machine.jibri.up_since.is_some_and(|since| now - since > OVERLAP_MS);
-        if machine.is_available() && known && left < limits.least_spare && !misled {
+        if machine.can_serve() && known && left < limits.least_spare && !misled {
             let least = limits.least_spare;
             self.breach(invariant::CAP, format!("{instance} is ended, and {left} of {least} to be held are left"));
         }
@@ -242,8 +257,7 @@ impl World {
         let Some(machine) = self.machines.get(instance).filter(|machine| machine.exists()).cloned() else { return };
         let jibri = &machine.jibri;
         if result == "CONTINUE" {
-            let may_start = jibri.activity == Activity::Down && !jibri.start_forbidden;
-            if jibri.is_up() || may_start || !jibri.leftovers.is_empty() {
+            if jibri.is_up() || jibri.may_start() || !jibri.leftovers.is_empty() {
                 let (activity, files) = (jibri.activity, jibri.leftovers.len());
                 let detail = format!("the drain of {instance} ends; its Jibri: {activity:?}, {files} not uploaded");
                 self.breach(invariant::SHUTDOWN, detail);
@@ -251,7 +265,7 @@ impl World {
             return;
         }
         let quiet = jibri.busy_until.is_none_or(|until| self.now - until > UNKNOWN_FOR_MS);
-        if quiet && !jibri.is_busy() && jibri.failing_uploads == 0 {
+        if quiet && !jibri.is_busy() && jibri.failing_uploads == 0 && !jibri.finalize_missing {
             self.audit.needlessly_abandoned.push((self.now, instance.to_owned()));
         }
         let age_ms = machine.wait.as_ref().map_or(0, |wait| self.now - wait.began_at);

@@ -1,6 +1,6 @@
 //! What a world is made of.
 
-use super::{Milliseconds, alarms::AlarmConfig, audit::AuditLimits, policies::PolicyConfig};
+use super::{Incident, Milliseconds, alarms::AlarmConfig, audit::AuditLimits, policies::PolicyConfig};
 use crate::demand::Request;
 
 /// The namespace under which every metric is kept.
@@ -53,6 +53,10 @@ pub struct WorldConfig {
     pub incidents: Vec<(Milliseconds, Incident)>,
     /// How often what goes wrong.
     pub rates: FaultRates,
+    /// Whether the instances' timer tries again, in service, to upload what waits.
+    pub uploads_retried: bool,
+    /// `jibri.single-use-mode`: a Jibri is EXPIRED after its first recording.
+    pub single_use: bool,
     /// How many Jicofos there are; every Jibri registers with each of them.
     pub jicofos: usize,
     /// What the functions are held to, for a world that is to find out whether they keep it.
@@ -128,151 +132,6 @@ pub enum Scripts {
     Host,
 }
 
-/// Something that goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Incident {
-    /// The Jibri of the next launch never registers.
-    NextLaunchNeverRegisters,
-    /// EC2 has no capacity for so long.
-    LaunchesFail {
-        /// For how long, in milliseconds.
-        for_ms: Milliseconds,
-    },
-    /// The next uploads fail.
-    NextUploadsFail {
-        /// How many.
-        count: u32,
-    },
-    /// The next uploads from a busy instance on its way out fail.
-    DrainingUploadsFail {
-        /// How many.
-        count: u32,
-    },
-    /// A person terminates the instance whose recording is the youngest through the group, to be replaced.
-    TerminateBusyByHand,
-    /// A person terminates an instance in the EC2 console: its machine ends at once.
-    TerminateEc2ByHand {
-        /// A busy one, or an idle one.
-        busy: bool,
-    },
-    /// The next recordings do not start on the Jibri that Jicofo selects for them.
-    NextStartsFail {
-        /// How many.
-        count: u32,
-    },
-    /// Jicofo's REST does not answer as it should.
-    JicofoAway {
-        /// For how long, in milliseconds.
-        for_ms: Milliseconds,
-        /// What it does instead.
-        how: JicofoFault,
-    },
-    /// Jicofo restarts: its list is empty, and its counters are zero; the Jibris join again one by one.
-    JicofoRestarts,
-    /// An idle Jibri becomes UNHEALTHY, for ever.
-    JibriUnhealthy,
-    /// A Jibri becomes EXPIRED, which Jicofo shows as busy for ever.
-    JibriExpires,
-    /// A busy Jibri's finalize script never ends.
-    JibriHangsBusy,
-    /// A recording never ends.
-    JibriNeverStops,
-    /// An idle Jibri's process ends.
-    JibriDies,
-    /// A busy Jibri's process ends: its recording stays on the disk as far as it came.
-    JibriDiesBusy,
-    /// No upload from a busy Jibri's disk succeeds any more.
-    UploadsFailForEver,
-    /// No agent hears SSM.
-    SsmOffline {
-        /// For how long, in milliseconds.
-        for_ms: Milliseconds,
-    },
-    /// The next commands never arrive.
-    LoseNextCommands {
-        /// How many.
-        count: u32,
-    },
-    /// The next scripts end with an error.
-    NextCommandsFail {
-        /// How many.
-        count: u32,
-    },
-    /// The next scripts print nothing, and end well.
-    NextAnswersEmpty {
-        /// How many.
-        count: u32,
-    },
-    /// A person takes the protection off every instance.
-    RemoveProtection,
-    /// A person deletes the group's hook.
-    HookDeleted,
-    /// The hook is there again, as it was.
-    HookRestored,
-    /// A person lowers the desired capacity.
-    LowerDesiredByHand {
-        /// To this.
-        to: u32,
-    },
-    /// A person raises the desired capacity, within the maximum.
-    RaiseDesiredByHand {
-        /// By so many.
-        by: u32,
-    },
-    /// A person sets the maximum; desired capacity follows if it must.
-    MaxSizeByHand {
-        /// To this.
-        to: u32,
-    },
-    /// EC2 takes a spot instance back: its machine ends two minutes later, whatever it does.
-    SpotReclaim,
-    /// The group moves an instance to another Availability Zone: it launches one, and ends the one, protected or not.
-    ZoneRebalancing,
-    /// A person starts an instance refresh: every instance of today is replaced, one every three minutes.
-    InstanceRefresh,
-    /// The group ends an instance of its warm pool, which has never been in service: its hook holds it too.
-    LeavesWarmPool,
-    /// The group believes an instance unhealthy, and replaces it.
-    HealthReplacement,
-    /// The group is described as it is now.
-    GroupStale {
-        /// For how long, in milliseconds.
-        for_ms: Milliseconds,
-    },
-    /// EC2 describes the group's instances as they are now.
-    InstancesStale {
-        /// For how long, in milliseconds.
-        for_ms: Milliseconds,
-    },
-    /// Jicofo answers what is so now.
-    JicofoStale {
-        /// For how long, in milliseconds.
-        for_ms: Milliseconds,
-    },
-    /// The last of several Jicofos does not answer as it should.
-    OneJicofoAway {
-        /// For how long, in milliseconds.
-        for_ms: Milliseconds,
-        /// What it does instead.
-        how: JicofoFault,
-    },
-}
-
-/// What a Jicofo does that does not answer as it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JicofoFault {
-    /// Refuses connections.
-    Refuses,
-    /// Answers 500.
-    Fails,
-    /// Answers something that is no JSON.
-    Garbage,
-    /// Never answers.
-    Hangs,
-    /// `/stats` has no `jibri_detector`.
-    WithoutDetector,
-}
-
 impl WorldConfig {
     /// Both documents' names.
     pub fn documents(&self) -> Vec<String> {
@@ -340,6 +199,8 @@ impl Default for WorldConfig {
             demand: Vec::new(),
             incidents: Vec::new(),
             rates: FaultRates::default(),
+            uploads_retried: true,
+            single_use: false,
             jicofos: 1,
             audit: None,
         }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    ActivityView, AwsError, Due, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig, error,
+    ActivityView, AwsError, Due, Failing, GroupInstanceView, GroupView, Happening, Milliseconds, World, WorldConfig,
+    error,
     machine::{Jibri, Lifecycle, Machine},
     milliseconds,
 };
@@ -13,7 +14,7 @@ const RETRY_MS: Milliseconds = 60_000;
 /// How much longer a launch takes whose Jibri registers late.
 const LATE_FACTOR: Milliseconds = 5;
 /// How many activities are kept.
-const ACTIVITIES: usize = 100;
+const ACTIVITIES: usize = 300;
 
 #[derive(Clone, Debug)]
 pub(super) struct GroupState {
@@ -81,14 +82,26 @@ impl World {
         }
     }
 
-    /// `DescribeScalingActivities`, newest first.
+    /// `DescribeScalingActivities` that began since then with one of these statuses, or with any where none is named; newest
+    /// first, those in progress before them:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html>.
     ///
     /// # Errors
     /// `ValidationError` for a group that does not exist.
-    pub fn describe_scaling_activities(&mut self, group: &str) -> Result<Vec<ActivityView>, AwsError> {
+    pub fn describe_scaling_activities(
+        &mut self,
+        group: &str,
+        statuses: &[&str],
+        since: Milliseconds,
+    ) -> Result<Vec<ActivityView>, AwsError> {
         self.throttle("Throttling")?;
         self.require_group(group)?;
-        Ok(self.group.activities.iter().cloned().collect())
+        let asked_for = |activity: &&ActivityView| {
+            activity.started_at >= since && (statuses.is_empty() || statuses.contains(&activity.status_code))
+        };
+        let mut activities: Vec<ActivityView> = self.group.activities.iter().filter(asked_for).cloned().collect();
+        activities.sort_by_key(|activity| activity.ended_at.is_some());
+        Ok(activities)
     }
 
     /// `SetDesiredCapacity`:
@@ -156,7 +169,8 @@ impl World {
             self.proceed(instance);
         }
         let description = format!("Terminating EC2 instance: {instance}");
-        Ok(self.record_activity(description, "MidLifecycleAction", String::new()))
+        let under_way = self.group.activities.iter().find(|activity| activity.description == description).cloned();
+        Ok(under_way.unwrap_or_else(|| self.record_activity(description, "MidLifecycleAction", String::new())))
     }
 
     /// `SetInstanceProtection`:
@@ -223,6 +237,12 @@ impl World {
                 self.schedule(self.group.retry_at, Due::Reconcile);
                 break;
             }
+            if self.now < self.pending_incidents.cancelled_until {
+                if self.now >= self.group.retry_at {
+                    self.cancel_launch();
+                }
+                break;
+            }
             self.launch();
         }
         for _ in self.group.desired..active {
@@ -234,6 +254,24 @@ impl World {
             };
             self.begin_terminating(&victim, "scale-in");
         }
+    }
+
+    /// A launch whose volume cannot be decrypted: EC2 ends the instance before it is in service, and the activity is
+    /// not `Failed` but `Cancelled`:
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html>.
+    fn cancel_launch(&mut self) {
+        self.group.launches += 1;
+        let id = self.draw_id();
+        let message = "Instance became unhealthy while waiting for instance to be in InService state. Termination \
+                       Reason: Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state";
+        self.note(Happening::LaunchCancelled { instance: id.clone() });
+        self.record_activity(format!("Launching a new EC2 instance: {id}"), "Cancelled", message.into());
+        self.group.retry_at = self.now + RETRY_MS;
+        self.schedule(self.group.retry_at, Due::Reconcile);
+    }
+
+    fn draw_id(&mut self) -> String {
+        format!("i-{:017x}", (self.group.launches << 28) | (self.rng.next_u64() & 0xfff_ffff))
     }
 
     /// The default termination policy, as far as it matters here: fullest zone, oldest template, oldest instance:
@@ -261,7 +299,7 @@ impl World {
 
     fn launch(&mut self) {
         self.group.launches += 1;
-        let id = format!("i-{:017x}", (self.group.launches << 28) | (self.rng.next_u64() & 0xfff_ffff));
+        let id = self.draw_id();
         let zones = self.zone_counts();
         let emptiest = self.config.zones.iter().min_by_key(|zone| zones.get(*zone).copied().unwrap_or(0));
         let zone = emptiest.cloned().unwrap_or_default();
@@ -270,6 +308,7 @@ impl World {
         let in_service_ms = milliseconds(launch.in_service_seconds).min(boot_ms);
         let rates = self.config.rates;
         let registers = !(self.pending_incidents.take_unregistered()
+            || self.now < self.pending_incidents.unregistered_until
             || self.befalls(rates.never_registers, "unregistered-launches"));
         let boot_ms =
             if self.befalls(rates.registers_late, "late-registrations") { boot_ms * LATE_FACTOR } else { boot_ms };
@@ -280,11 +319,18 @@ impl World {
             ssm_at: self.now + self.draw_up_to(self.config.ssm.registration_seconds),
             template_version: self.group.template_version,
             tags: self.config.group_tags.iter().cloned().chain([own_tag]).collect(),
-            jibri: Jibri { start_forbidden: !registers, ..Jibri::default() },
+            jibri: Jibri {
+                start_forbidden: !registers,
+                failing: self.pending_incidents.take_failing_launch().then_some(Failing::Recording),
+                ..Jibri::default()
+            },
             ..Machine::new(id.clone(), zone.clone(), self.now)
         };
         self.machines.insert(id.clone(), machine);
         self.tally.launches += 1;
+        if !registers {
+            self.count_launch_in_vain();
+        }
         self.schedule(self.now + in_service_ms, Due::InService(id.clone()));
         self.schedule(self.now + boot_ms, Due::JibriStarts(id.clone()));
         if dies {
@@ -305,6 +351,20 @@ impl World {
         self.note(Happening::InService { instance: id.to_owned() });
     }
 
+    /// An instance begins to leave the group: the activity goes on until it has left.
+    pub(super) fn record_termination(&mut self, id: &str) {
+        self.record_activity(format!("Terminating EC2 instance: {id}"), "MidLifecycleAction", String::new());
+    }
+
+    /// The instance has left the group, or is retained.
+    pub(super) fn end_termination(&mut self, id: &str) {
+        let now = self.now;
+        let mut under_way = self.group.activities.iter_mut().filter(|activity| activity.ended_at.is_none());
+        if let Some(activity) = under_way.find(|activity| activity.description.ends_with(id)) {
+            (activity.status_code, activity.ended_at) = ("Successful", Some(now));
+        }
+    }
+
     fn record_activity(&mut self, description: String, status_code: &'static str, message: String) -> ActivityView {
         self.group.activity_count += 1;
         let activity = ActivityView {
@@ -317,7 +377,11 @@ impl World {
             ended_at: (status_code != "MidLifecycleAction").then_some(self.now),
         };
         self.group.activities.push_front(activity.clone());
-        self.group.activities.truncate(ACTIVITIES);
+        if self.group.activities.len() > ACTIVITIES
+            && let Some(oldest) = self.group.activities.iter().rposition(|activity| activity.ended_at.is_some())
+        {
+            self.group.activities.remove(oldest);
+        }
         activity
     }
 }

@@ -131,6 +131,7 @@ impl World {
         machine.lifecycle = Lifecycle::Terminating;
         machine.ended_for = Some(cause);
         self.tally.terminations += 1;
+        self.record_termination(id);
         self.note(Happening::Terminating { instance: id.to_owned(), cause });
         self.schedule(self.now + TO_HOOK_MS, Due::HookBegins(id.to_owned()));
     }
@@ -186,6 +187,7 @@ impl World {
             if let Some(machine) = self.machines.get_mut(id) {
                 machine.lifecycle = Lifecycle::TerminatingRetained;
             }
+            self.end_termination(id);
             self.tally.retained += 1;
             return self.note(Happening::Retained { instance: id.to_owned() });
         }
@@ -208,7 +210,11 @@ impl World {
         let leaves_group = machine.lifecycle == Lifecycle::TerminatingProceed;
         if leaves_group {
             machine.lifecycle = Lifecycle::Gone;
+            self.end_termination(id);
         }
+        let Some(machine) = self.machines.get_mut(id) else {
+            return;
+        };
         let ended_before = machine.ended_at.replace(machine.ended_at.unwrap_or(now)).is_some();
         if leaves_group {
             self.schedule(now + LINGER_MS, Due::Forget(id.to_owned()));
@@ -220,12 +226,19 @@ impl World {
             return;
         };
         machine.settle_busy(now);
-        machine.jibri.in_brewery = false;
+        let was_busy = machine.jibri.is_busy();
+        machine.jibri.restarts = false;
+        if machine.jibri.is_up() {
+            machine.jibri.down_since = Some(now);
+        }
         let leftovers = std::mem::take(&mut machine.jibri.leftovers).len();
         let activity = std::mem::replace(&mut machine.jibri.activity, Activity::Exited);
         let (lived_ms, busy_ms) = (now - machine.launched_at, machine.busy_ms);
         self.tally.busy_ms += busy_ms;
         self.tally.idle_ms += lived_ms - busy_ms;
+        if !matches!(activity, Activity::Down | Activity::Exited) {
+            self.hibernate(id, was_busy);
+        }
         self.note(Happening::Ended { instance: id.to_owned() });
         let cut = matches!(activity, Activity::Recording(_) | Activity::Finalizing(_));
         self.audit_end(id, cut, leftovers);

@@ -21,6 +21,15 @@ pub(super) struct PendingIncidents {
     lost_commands: u32,
     failed_commands: u32,
     empty_answers: u32,
+    failing_launches: u32,
+    torn_recordings: u32,
+    empty_recordings: u32,
+    /// Every recording fails: a setting is wrong.
+    pub(super) recordings_fail_until: Milliseconds,
+    /// No launch registers.
+    pub(super) unregistered_until: Milliseconds,
+    /// Launches are cancelled.
+    pub(super) cancelled_until: Milliseconds,
     pub(super) deleted_hook: Option<HookConfig>,
     pub(super) no_capacity_until: Milliseconds,
     pub(super) ssm_offline_until: Milliseconds,
@@ -45,6 +54,18 @@ impl PendingIncidents {
 
     pub(super) fn take_failed_command(&mut self) -> bool {
         take(&mut self.failed_commands)
+    }
+
+    pub(super) fn take_failing_launch(&mut self) -> bool {
+        take(&mut self.failing_launches)
+    }
+
+    pub(super) fn take_torn(&mut self) -> bool {
+        take(&mut self.torn_recordings)
+    }
+
+    pub(super) fn take_empty(&mut self) -> bool {
+        take(&mut self.empty_recordings)
     }
 
     pub(super) fn take_empty_answer(&mut self) -> bool {
@@ -131,6 +152,48 @@ impl World {
                     self.exit_jibri(&id);
                 }
             }
+            Incident::JibriFails { how } => {
+                // The one that Jicofo takes next: a bad Jibri that is never taken does no harm.
+                let works = |id: &String| self.machines.get(id).is_some_and(|machine| machine.jibri.failing.is_none());
+                let next = self.select_jibri().filter(works);
+                self.change(
+                    |machine| {
+                        machine.is_available()
+                            && machine.jibri.failing.is_none()
+                            && next.as_ref().is_none_or(|id| machine.id == *id)
+                    },
+                    |machine| machine.jibri.failing = Some(how),
+                );
+            }
+            Incident::NextLaunchFails { count } => self.pending_incidents.failing_launches += count,
+            Incident::AllRecordingsFail { for_ms } => {
+                self.pending_incidents.recordings_fail_until = self.now + for_ms;
+            }
+            Incident::ProsodyRestarts => self.restart_prosody(),
+            Incident::Strangers { count, named, for_ms } => self.admit_strangers(count, named, for_ms),
+            Incident::JibriCrashesInContainer => {
+                if let Some(id) = self.find(|machine| matches!(machine.jibri.activity, Activity::Recording(_))) {
+                    self.crash_in_container(&id);
+                }
+            }
+            Incident::JibriStuck { ffmpeg } => {
+                if let Some(id) = self.find(|machine| matches!(machine.jibri.activity, Activity::Recording(_))) {
+                    self.get_stuck(&id, ffmpeg);
+                }
+            }
+            Incident::FinalizeMissing => {
+                self.change(
+                    |machine| machine.jibri.is_up() && !machine.jibri.finalize_missing,
+                    |machine| machine.jibri.finalize_missing = true,
+                );
+            }
+            Incident::NextRecordingsTorn { count } => self.pending_incidents.torn_recordings += count,
+            Incident::NextRecordingsEmpty { count } => self.pending_incidents.empty_recordings += count,
+            Incident::OneJicofoEmpty { for_ms } => self.jicofo.last_empty_until = self.now + for_ms,
+            Incident::LaunchesNeverRegister { for_ms } => {
+                self.pending_incidents.unregistered_until = self.now + for_ms;
+            }
+            Incident::LaunchesCancelled { for_ms } => self.pending_incidents.cancelled_until = self.now + for_ms,
             Incident::SsmOffline { for_ms } => self.pending_incidents.ssm_offline_until = self.now + for_ms,
             Incident::LoseNextCommands { count } => self.pending_incidents.lost_commands += count,
             Incident::NextCommandsFail { count } => self.pending_incidents.failed_commands += count,
@@ -167,11 +230,16 @@ impl World {
         }
     }
 
-    /// Whatever goes wrong for a while ends now. What has happened to single instances stays.
+    /// Whatever goes wrong for a while ends now, strangers go, and what people have set wrong they mend. What has
+    /// happened to single Jibris stays.
     pub fn end_incidents(&mut self) {
         self.restore_hook();
         self.pending_incidents = PendingIncidents::default();
         self.jicofo.last_away = None;
+        self.jicofo.last_empty_until = self.now;
+        self.jicofo.strangers.clear();
+        self.machines.values_mut().for_each(|machine| machine.jibri.finalize_missing = false);
+        self.tally.uploads_possible_since = self.now;
         if let Some((until, _)) = &mut self.jicofo.away {
             *until = self.now;
         }
@@ -185,6 +253,9 @@ impl World {
 
     /// Changes how often what goes wrong, from now on.
     pub fn set_rates(&mut self, rates: FaultRates) {
+        if self.config.rates.uploads_fail > rates.uploads_fail {
+            self.tally.uploads_possible_since = self.now;
+        }
         self.config.rates = rates;
     }
 
@@ -257,24 +328,6 @@ impl World {
     fn change(&mut self, wanted: impl Fn(&Machine) -> bool, change: impl Fn(&mut Machine)) {
         if let Some(machine) = self.machines.values_mut().find(|machine| machine.exists() && wanted(machine)) {
             change(machine);
-        }
-    }
-
-    /// Jicofo forgets everything; each Jibri joins again within some seconds.
-    fn restart_jicofo(&mut self) {
-        const REJOIN_SECONDS: f64 = 15.0;
-        self.jicofo.failures_since_restart = 0;
-        self.jicofo.back_at = Some(self.now);
-        let mut listed = Vec::new();
-        for machine in self.machines.values_mut().filter(|machine| machine.jibri.in_brewery) {
-            machine.jibri.in_brewery = false;
-            machine.jibri.last_selected_at = None;
-            machine.jibri.last_failed_at = None;
-            listed.push(machine.id.clone());
-        }
-        for id in listed {
-            let after_ms = self.draw_up_to(REJOIN_SECONDS);
-            self.schedule(self.now + 1 + after_ms, Due::Rejoin(id));
         }
     }
 }

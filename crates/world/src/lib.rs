@@ -9,38 +9,48 @@ mod alarms;
 mod api;
 pub mod arn;
 mod audit;
+mod brewery;
 mod config;
 pub mod demand;
 mod ec2;
 pub mod events;
 mod group;
 mod hooks;
+mod incident;
 mod incidents;
 mod jibri;
 mod jicofo;
+mod lambda;
 mod log;
 mod machine;
+mod named;
 mod policies;
 mod published;
 pub mod rng;
 mod scaling;
+mod service;
+mod sessions;
+mod shipped;
 mod ssm;
 mod stale;
+mod strangers;
 mod summary;
+mod uploads;
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
-pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Statistic};
+pub use alarms::{AlarmConfig, AlarmState, Comparison, Expression, MissingData, Ring, Statistic};
 pub use api::*;
 pub use audit::{AuditLimits, Breach, Conduct};
-pub use config::{
-    FaultRates, HookConfig, Incident, JicofoFault, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig,
-};
+pub use config::{FaultRates, HookConfig, LaunchConfig, NAMESPACE, Scripts, SsmConfig, WorldConfig};
+pub use incident::{Incident, JicofoFault};
 pub use log::{Happening, LogEntry};
+pub use named::{NAMED_FAULTS, NamedFault, named_fault};
 pub use policies::{PolicyConfig, Step};
+pub use shipped::{SHIPPED, shipped};
 pub use summary::{Snapshot, Summary};
 
 use machine::Machine;
@@ -82,9 +92,14 @@ enum Due {
     HealthCheck(String),
     Forget(String),
     Request(usize),
+    StartTimesOut(String, usize),
+    RecordingFails(String, usize),
     RecordingEnds(String, usize),
     FinalizeEnds(String, usize),
     Rejoin(String),
+    LeavesBrewery(String, Milliseconds),
+    RetryUploads(String),
+    StrangerActs(String),
     CommandArrives(usize),
     CommandEnds(usize),
     CommandTimesOut(usize),
@@ -210,9 +225,14 @@ impl World {
             Due::HealthCheck(id) => self.replace_dead(&id),
             Due::Forget(id) => drop(self.machines.remove(&id)),
             Due::Request(index) => self.ask_for_recording(index),
+            Due::StartTimesOut(id, request) => self.time_out_start(&id, request),
+            Due::RecordingFails(id, request) => self.fail_recording(&id, request),
             Due::RecordingEnds(id, request) => self.end_recording(&id, request),
             Due::FinalizeEnds(id, request) => self.end_finalize(&id, request),
             Due::Rejoin(id) => self.join_brewery(&id),
+            Due::LeavesBrewery(id, ended_at) => self.end_hibernation(&id, ended_at),
+            Due::RetryUploads(id) => self.retry_uploads(&id),
+            Due::StrangerActs(nickname) => self.let_stranger_act(&nickname),
             Due::CommandArrives(index) => self.run_command(index),
             Due::CommandEnds(index) => self.end_command(index),
             Due::CommandTimesOut(index) => self.time_out_command(index),

@@ -10,11 +10,16 @@ use super::Milliseconds;
 pub enum Happening {
     Launched { instance: String, zone: String },
     LaunchFailed,
+    LaunchCancelled { instance: String },
     InService { instance: String },
     Registered { instance: String },
     Requested { request: usize, instance: String },
     Refused { request: usize },
     StartFailed { request: usize, instance: String },
+    RecordingFailed { request: usize, instance: String },
+    Failed { request: usize },
+    Unplayable { request: usize, instance: String },
+    FinalizeMissing { request: usize, instance: String },
     RecordingEnded { request: usize, instance: String },
     Uploaded { request: usize, instance: String },
     UploadFailed { request: usize, instance: String },
@@ -58,11 +63,20 @@ impl fmt::Display for Happening {
         match self {
             Happening::Launched { instance, zone } => write!(formatter, "launched {instance} in {zone}"),
             Happening::LaunchFailed => formatter.write_str("launch-failed for want of capacity"),
+            Happening::LaunchCancelled { instance } => write!(formatter, "launch-cancelled {instance}"),
             Happening::InService { instance } => write!(formatter, "in-service {instance}"),
             Happening::Registered { instance } => write!(formatter, "registered {instance}"),
             Happening::Requested { request, instance } => write!(formatter, "requested {request} on {instance}"),
             Happening::Refused { request } => write!(formatter, "refused {request}"),
             Happening::StartFailed { request, instance } => write!(formatter, "start-failed {request} on {instance}"),
+            Happening::RecordingFailed { request, instance } => {
+                write!(formatter, "recording-failed {request} on {instance}")
+            }
+            Happening::Failed { request } => write!(formatter, "failed {request}: no Jibri goes on with it"),
+            Happening::Unplayable { request, instance } => write!(formatter, "unplayable {request} on {instance}"),
+            Happening::FinalizeMissing { request, instance } => {
+                write!(formatter, "finalize-missing for {request} on {instance}")
+            }
             Happening::RecordingEnded { request, instance } => write!(formatter, "recorded {request} on {instance}"),
             Happening::Uploaded { request, instance } => write!(formatter, "uploaded {request} from {instance}"),
             Happening::UploadFailed { request, instance } => {

@@ -51,12 +51,7 @@ impl World {
             return;
         }
         self.alarm_states[index] = state;
-        let name = match state {
-            AlarmState::Ok => "OK",
-            AlarmState::Alarm => "ALARM",
-            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
-        };
-        self.note(Happening::AlarmChanged { alarm: self.config.alarms[index].name.clone(), state: name });
+        self.note(Happening::AlarmChanged { alarm: self.config.alarms[index].name.clone(), state: state.name() });
         if state == AlarmState::Alarm {
             self.repeat_alarm_action(index);
         }

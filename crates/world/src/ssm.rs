@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{AwsError, CommandView, Due, Happening, Milliseconds, ScriptRun, Scripts, World, error};
+use super::{
+    AwsError, CommandView, Due, Happening, JibriActivity, Milliseconds, ScriptRun, Scripts, World, error,
+    machine::Activity,
+};
 
 /// How many characters of its output an invocation keeps.
 const MOST_OUTPUT: usize = 2_500;
@@ -253,12 +256,28 @@ impl World {
             Some(health) => ("running", Some(health.busy_status), Some(health.health_status)),
         };
         let pending = self.recordings_on_disk(instance).len();
+        let JibriActivity { recording, finalizing, good_recording_at, .. } = self.jibri_activity(instance);
+        let age =
+            |since: Option<Milliseconds>| since.map_or("null".to_owned(), |at| ((self.now - at) / 1000).to_string());
+        let oldest = age(self.waits_since(instance));
+        let good = age(good_recording_at);
         let quote = |word: Option<&str>| word.map_or("null".to_owned(), |word| format!("\"{word}\""));
         format!(
-            "{{\"process\": \"{process}\", \"busy_status\": {}, \"health_status\": {}, \"recordings_pending\": {pending}, \"recordings_failed\": {failed}}}\n",
+            "{{\"process\": \"{process}\", \"busy_status\": {}, \"health_status\": {}, \"recordings_pending\": {pending}, \"recordings_failed\": {failed}, \"recording\": {recording}, \"finalizing\": {finalizing}, \"oldest_recording_seconds\": {oldest}, \"good_recording_seconds\": {good}}}\n",
             quote(busy_status),
             quote(health_status)
         )
+    }
+
+    /// Since when the oldest folder waits. The newest of those that finalize has not moved aside may be the one that a busy
+    /// Jibri records to: of a stuck Jibri it is.
+    fn waits_since(&self, instance: &str) -> Option<Milliseconds> {
+        let jibri = &self.machines.get(instance)?.jibri;
+        let in_place = self.folders_on_disk(instance).iter().filter(|folder| !folder.aside);
+        let in_use =
+            in_place.max_by_key(|folder| folder.since).filter(|_| matches!(jibri.activity, Activity::Stuck { .. }));
+        let waits = self.folders_on_disk(instance).iter().filter(|folder| Some(*folder) != in_use);
+        waits.map(|folder| folder.since).min()
     }
 }
 

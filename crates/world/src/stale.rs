@@ -37,6 +37,11 @@ impl Stale {
             || self.instances.as_ref().is_some_and(|(until, _)| lately(*until))
     }
 
+    /// Until when Jicofo's answer is old.
+    pub(super) fn jicofo_until(&self) -> Option<Milliseconds> {
+        self.jicofo.as_ref().map(|(until, _)| *until)
+    }
+
     /// Whether Jicofo's answer is old, or was a moment ago.
     pub(super) fn misleads_about_jibris(&self, now: Milliseconds) -> bool {
         self.jicofo.as_ref().is_some_and(|(until, _)| now < until + ACTED_ON_MS)

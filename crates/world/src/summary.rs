@@ -13,12 +13,18 @@ use super::{
 pub(super) struct WorldTally {
     pub(super) requests: u64,
     pub(super) refused: u64,
+    pub(super) failed: u64,
+    pub(super) failed_on_known_bad: u64,
+    /// When the last recording began that ended as it should.
+    pub(super) last_success_began_at: Option<Milliseconds>,
     pub(super) cut: u64,
     pub(super) lost: u64,
     pub(super) faults: BTreeMap<&'static str, u64>,
     pub(super) cut_when_taken: u64,
     pub(super) lost_when_taken: u64,
     pub(super) failed_uploads: u64,
+    /// When a setting or a rate that made uploads fail was mended.
+    pub(super) uploads_possible_since: Milliseconds,
     pub(super) launches: u64,
     pub(super) terminations: u64,
     pub(super) drains: u64,
@@ -37,12 +43,16 @@ pub struct Snapshot {
     pub requests: u64,
     /// Requests refused so far.
     pub refused: u64,
+    /// Requests that a Jibri accepted, and whose recording failed, so far.
+    pub failed: u64,
     /// Recording or finalizing, on the way out not included.
     pub busy: u32,
     /// Recording or finalizing on the way out.
     pub draining_busy: u32,
     /// Jicofo would select these.
     pub available: u32,
+    /// Of these, those that fail each recording.
+    pub failing: u32,
     /// Launched, staying, and not registered yet.
     pub pending: u32,
     /// On their way out.
@@ -64,8 +74,14 @@ pub struct Snapshot {
 pub struct Summary {
     /// Recordings that were asked for.
     pub requests: u64,
-    /// Of these, refused for want of an available Jibri.
+    /// Of these, those that no Jibri accepted, since all were busy or refused; each once, whatever Jicofo counts.
     pub refused: u64,
+    /// Of these, those that a Jibri accepted and whose recording failed, within seconds or later, without another
+    /// Jibri that went on with it.
+    pub failed: u64,
+    /// How often a recording failed on a Jibri on which the last two had failed more than 15 minutes before, while
+    /// recordings on others succeeded.
+    pub failed_on_known_bad: u64,
     /// Recordings that ended with their machine.
     pub recordings_cut: u64,
     /// Finished recordings that were not uploaded when their machine ended.
@@ -101,6 +117,7 @@ impl World {
             at_ms: self.now,
             requests: self.tally.requests,
             refused: self.tally.refused,
+            failed: self.tally.failed,
             desired: self.group.desired,
             recordings_cut: self.tally.cut,
             files_lost: self.tally.lost,
@@ -129,6 +146,8 @@ impl World {
         Summary {
             requests: self.tally.requests,
             refused: self.tally.refused,
+            failed: self.tally.failed,
+            failed_on_known_bad: self.tally.failed_on_known_bad,
             recordings_cut: self.tally.cut,
             files_lost: self.tally.lost,
             cut_when_taken: self.tally.cut_when_taken,
@@ -159,6 +178,7 @@ fn count(machine: &Machine, snapshot: &mut Snapshot) {
         (false, true) => snapshot.busy += 1,
         (false, false) if machine.is_active() => {
             snapshot.available += u32::from(machine.is_available());
+            snapshot.failing += u32::from(machine.is_available() && machine.jibri.failing.is_some());
             snapshot.pending += u32::from(machine.jibri.activity == Activity::Down);
         }
         _ => {}

@@ -93,7 +93,11 @@ fn a_jibri_that_failed_a_start_is_not_selected_for_a_minute_though_it_is_availab
     wait(&mut world, 4 * MINUTE - 1);
     assert_eq!(world.snapshot().available, 1);
     assert_eq!(world.summary().refused, 2);
-    assert_eq!(jicofo(&mut world).total_recording_failures, 2);
+    assert_eq!(
+        jicofo(&mut world).total_recording_failures,
+        3,
+        "the START that failed and the refusal after it count each"
+    );
     wait(&mut world, 2 * MINUTE);
     assert_eq!((world.summary().requests, world.summary().refused), (3, 2));
     assert_eq!(jicofo(&mut world).brewery[0].last_failed_at, None, "it was available again after its recording");

@@ -80,7 +80,9 @@ fn a_lowered_desired_capacity_takes_launches_and_leaves_what_is_protected() {
     assert_eq!(desired(&mut world), 0, "desired sinks all the same");
     assert_eq!(states(&mut world)[..2], ["InService", "InService"]);
     assert_ne!(states(&mut world)[2], "Pending", "between launch and service nothing protects");
-    let newest = world.describe_scaling_activities(GROUP).unwrap().remove(0);
+    let activities = world.describe_scaling_activities(GROUP, &[], 0).unwrap();
+    let (first, newest) = (&activities[0], &activities[1]);
+    assert!(first.description.starts_with("Terminating EC2 instance: i-") && first.ended_at.is_none(), "{first:?}");
     assert_eq!(newest.status_code, "Failed");
     assert!(newest.status_message.contains("protected"), "{}", newest.status_message);
 }
@@ -214,7 +216,7 @@ fn a_launch_without_capacity_is_tried_again_until_there_is_some() {
     world.cause(Incident::LaunchesFail { for_ms: 5 * MINUTE });
     wait(&mut world, 4 * MINUTE);
     assert!(ids(&mut world).is_empty());
-    let failed = world.describe_scaling_activities(GROUP).unwrap().remove(0);
+    let failed = world.describe_scaling_activities(GROUP, &[], 0).unwrap().remove(0);
     assert_eq!(failed.status_code, "Failed");
     assert!(failed.status_message.contains("capacity"), "{}", failed.status_message);
     assert_eq!(desired(&mut world), 2);

@@ -254,6 +254,7 @@ fn a_machine_that_ends_by_hand_during_its_drain_still_waits_in_its_hook() {
 fn files_that_wait_for_upload_are_lost_with_their_machine() {
     let mut config = group_of(1);
     config.demand = vec![request(2 * MINUTE, 10 * MINUTE)];
+    config.uploads_retried = false;
     let mut world = settled(config);
     let id = ids(&mut world).remove(0);
     world.cause(Incident::NextUploadsFail { count: 1 });

@@ -108,7 +108,11 @@ fn an_idle_jibri_leaves_at_once_when_it_is_told_to() {
     let id = ids(&mut world).remove(0);
     assert!(world.jibri_graceful_shutdown(&id));
     assert_eq!(world.jibri_health(&id), None);
-    assert!(jicofo(&mut world).brewery.is_empty() && world.running_jibris().is_empty());
+    assert!(world.running_jibris().is_empty());
+    wait(&mut world, 15 * SECOND - 1);
+    assert!(!jicofo(&mut world).brewery[0].busy, "Prosody keeps its place for a while");
+    wait(&mut world, 1);
+    assert!(jicofo(&mut world).brewery.is_empty());
     assert!(!world.jibri_graceful_shutdown(&id), "the port refuses");
     wait(&mut world, HOUR);
     assert_eq!(world.jibri_health(&id), None, "nothing starts it again");
@@ -142,6 +146,7 @@ fn an_expired_jibri_is_busy_to_jicofo_for_ever_and_leaves_at_once_when_told_to()
     }
     assert_eq!(world.summary().refused, 1);
     assert!(world.jibri_graceful_shutdown(&id));
+    wait(&mut world, 15 * SECOND);
     assert!(jicofo(&mut world).brewery.is_empty());
 }
 
@@ -159,7 +164,7 @@ fn an_unhealthy_jibri_stays_so_and_is_not_selected() {
 
 #[test]
 fn a_jibri_whose_upload_failed_is_idle_and_its_files_stay() {
-    let mut world = settled(recording(1, &[(5, 10), (20, 10)]));
+    let mut world = settled(WorldConfig { uploads_retried: false, ..recording(1, &[(5, 10), (20, 10)]) });
     let id = ids(&mut world).remove(0);
     world.cause(Incident::NextUploadsFail { count: 2 });
     wait(&mut world, 14 * MINUTE);
@@ -204,7 +209,11 @@ fn a_jicofo_that_restarts_forgets_everything_and_learns_it_again() {
     world.cause(Incident::JicofoRestarts);
     let view = jicofo(&mut world);
     assert!(view.brewery.is_empty() && view.total_recording_failures == 0);
-    assert_eq!(view.recording_active, 3, "the recordings go on");
+    assert_eq!(
+        (view.recording_active, view.conferences),
+        (0, 3),
+        "the recordings go on, and it has no session of them"
+    );
 
     wait(&mut world, 16 * SECOND);
     let view = jicofo(&mut world);

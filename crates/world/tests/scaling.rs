@@ -4,12 +4,13 @@ mod common;
 
 use common::*;
 use controller::{
-    alarms::{self, ALARMS, Alarm, Source},
+    Function,
+    alarms::{self, ALARMS},
     metrics::Metric,
 };
 use world::{
-    AlarmConfig, AlarmState, Comparison, Expression, Happening, MetricView, Milliseconds, MissingData, NAMESPACE,
-    PolicyConfig, Statistic, Step, World, WorldConfig,
+    AlarmConfig, AlarmState, Comparison, Expression, Happening, Incident, MetricView, Milliseconds, MissingData,
+    NAMESPACE, PolicyConfig, Statistic, Step, World, WorldConfig, demand::Request,
 };
 
 const ALARM: &str = "shortfall";
@@ -227,16 +228,100 @@ fn metrics_are_refused_by_the_thousand_and_when_they_are_no_numbers() {
 }
 
 #[test]
-fn every_alarm_of_the_stack_is_evaluated_but_those_on_metrics_of_lambda() {
-    let of_lambda = |alarm: &Alarm| alarm.series().iter().any(|series| !matches!(series.source, Source::Pool(_)));
-    let hours = |name: &str| (name == "DrainAlarmHours").then_some(12.0);
-    for alarm in ALARMS {
-        let converted = AlarmConfig::declared(alarm, hours);
-        assert_eq!(converted.is_err(), of_lambda(alarm), "{}: {converted:?}", alarm.id);
+fn every_alarm_of_the_stack_is_evaluated() {
+    let alarms = AlarmConfig::all_declared(|parameter| world::shipped(parameter).map(f64::from))
+        .expect("all that they need is known");
+    let names: Vec<&str> = alarms.iter().map(|alarm| alarm.name.as_str()).collect();
+    assert_eq!(names, ALARMS.iter().map(|alarm| alarm.id).collect::<Vec<_>>());
+    let unknown = AlarmConfig::all_declared(|_| None).unwrap_err();
+    assert!(unknown.contains("the parameter "), "a threshold is a parameter: {unknown}");
+}
+
+/// A world with this alarm of the stack alone.
+fn watched_by(id: &str) -> World {
+    let declared = alarms::find(id).expect("an alarm of the stack");
+    let alarm = AlarmConfig::declared(declared, |_| None).expect("no parameter");
+    begin(WorldConfig { alarms: vec![alarm], ..group_of(0) })
+}
+
+fn rings(world: &World) -> Vec<(Milliseconds, Option<Milliseconds>)> {
+    let rings = world.rings();
+    rings.iter().map(|ring| ((ring.from - START) / MINUTE, ring.until.map(|at| (at - START) / MINUTE))).collect()
+}
+
+#[test]
+fn invocations_that_fail_or_are_throttled_ring_by_the_minute_in_which_they_began() {
+    let mut world = watched_by("FunctionsFailAlarm");
+    for minute in 0..60 {
+        let began_at = world.now();
+        wait(&mut world, MINUTE);
+        // Of an invocation that takes a minute Lambda tells after it has ended.
+        let failed = (4..6).contains(&minute);
+        world.publish_invocation(Function::Availability, began_at, failed);
+        world.publish_invocation(Function::Forecast, began_at, true);
+        if minute == 6 {
+            world.publish_throttle(Function::Drain);
+        }
     }
-    assert!(ALARMS.iter().filter(|alarm| !of_lambda(alarm)).count() > 10);
-    let old = alarms::find("DrainTooOldAlarm").expect("an alarm of the stack");
-    assert!(AlarmConfig::declared(old, |_| None).is_err(), "its threshold is a parameter");
+    // Minutes 4, 5 and 7; minute 4 is out of sight after a quarter of an hour.
+    assert_eq!(rings(&world), [(8, Some(20))]);
+}
+
+#[test]
+fn an_alarm_that_tells_of_silence_is_quiet_before_the_first_value_and_rings_when_they_stop() {
+    let mut world = watched_by("SignalLostAlarm");
+    let report_for = |world: &mut World, span| {
+        let end = world.now() + span;
+        while world.now() < end {
+            let metric = Metric::SignalLost.name().into();
+            let fine = MetricView { namespace: NAMESPACE.into(), name: metric, value: 0.0, at: world.now() };
+            world.put_metric_data(&[fine]).expect("a metric that is taken");
+            wait(world, 10 * SECOND);
+        }
+    };
+    wait(&mut world, 10 * MINUTE);
+    assert_eq!(rings(&world), []);
+    report_for(&mut world, 10 * MINUTE);
+    wait(&mut world, 20 * MINUTE);
+    report_for(&mut world, 10 * MINUTE);
+    assert_eq!(rings(&world), [(27, Some(41))], "seven minutes, which are looked at, have to pass");
+}
+
+#[test]
+fn a_value_that_comes_late_counts_in_its_own_period() {
+    let mut world = begin(WorldConfig {
+        alarms: vec![AlarmConfig { evaluation_periods: 2, datapoints_to_alarm: 2, ..alarm(None) }],
+        ..group_of(0)
+    });
+    for minute in 0..4 {
+        wait(&mut world, MINUTE + if minute == 0 { 20 * SECOND } else { 0 });
+        // Of the minute that has ended twenty seconds ago.
+        let at = START + minute * MINUTE + 50 * SECOND;
+        let metric = MetricView { namespace: NAMESPACE.into(), name: METRIC.into(), value: 1.0, at };
+        world.put_metric_data(&[metric]).expect("a metric that is taken");
+    }
+    assert_eq!(rings(&world), [(3, None)], "the newest minute is missing, and older ones make up for it");
+}
+
+#[test]
+fn an_empty_pool_rings_only_while_a_jibri_is_wanted() {
+    for (wanted, expected) in [(0.0, vec![]), (2.0, vec![(5, None)])] {
+        let mut world = watched_by("PoolEmptyAlarm");
+        report_two(&mut world, [(Metric::AvailableJibris, 0.0), (Metric::SpareTarget, wanted)], 20 * MINUTE);
+        assert_eq!(rings(&world), expected, "{wanted} wanted");
+    }
+}
+
+#[test]
+fn an_upload_that_fails_rings_from_the_instance_itself() {
+    let demand = vec![Request { at: START + 20 * MINUTE, duration_ms: 20 * MINUTE }];
+    let declared = alarms::find("UploadFailedAlarm").expect("an alarm of the stack");
+    let alarm = AlarmConfig::declared(declared, |_| None).expect("no parameter");
+    let mut world = settled(WorldConfig { alarms: vec![alarm], demand, ..group_of(1) });
+    world.cause(Incident::NextUploadsFail { count: 1 });
+    wait(&mut world, 2 * HOUR);
+    let rings = rings(&world);
+    assert!(matches!(rings[..], [(40..=41, Some(100..=101))]), "{rings:?}");
 }
 
 /// Puts values of two metrics every ten seconds for so long.

@@ -151,18 +151,48 @@ fn a_check_tells_what_the_jibri_does_and_changes_nothing() {
     assert_eq!(
         idle,
         "{\"process\": \"running\", \"busy_status\": \"IDLE\", \"health_status\": \"HEALTHY\", \
-         \"recordings_pending\": 0, \"recordings_failed\": 0}\n"
+         \"recordings_pending\": 0, \"recordings_failed\": 0, \"recording\": false, \"finalizing\": false, \
+         \"oldest_recording_seconds\": null, \"good_recording_seconds\": null}\n"
     );
     wait(&mut world, 10 * MINUTE);
-    assert!(printed(&mut world, CHECK, &id).contains("\"BUSY\""));
+    let busy = printed(&mut world, CHECK, &id);
+    assert!(busy.contains("\"BUSY\"") && busy.contains("\"recording\": true, \"finalizing\": false"), "{busy}");
+    world.advance_to(START + 70 * MINUTE - SECOND);
+    let busy = printed(&mut world, CHECK, &id);
+    assert!(busy.contains("\"BUSY\"") && busy.contains("\"recording\": false, \"finalizing\": true"), "{busy}");
+    world.advance_to(START + 75 * MINUTE);
+    let good = "\"good_recording_seconds\": ";
+    assert_eq!(printed(&mut world, CHECK, &id), idle.replace(&format!("{good}null"), &format!("{good}300")));
+}
+
+#[test]
+fn the_age_of_what_waits_is_told_and_the_folder_in_use_does_not_wait() {
+    let mut config = group_of(1);
+    config.demand = vec![request(3 * MINUTE, 7 * MINUTE), request(20 * MINUTE, HOUR)];
+    config.uploads_retried = false;
+    let mut world = settled(config);
+    let id = ids(&mut world).remove(0);
+    world.cause(Incident::NextUploadsFail { count: 1 });
+    let oldest = |world: &mut World, age: &str| {
+        let report = printed(world, CHECK, &id);
+        assert!(report.contains(&format!("\"oldest_recording_seconds\": {age},")), "{report}");
+    };
+    oldest(&mut world, "null");
+    world.advance_to(START + 30 * MINUTE);
+    oldest(&mut world, "1200");
+    let session = world.recordings_on_disk(&id).remove(0);
+    world.upload(&id, &session).expect("uploaded");
+    world.cause(Incident::JibriStuck { ffmpeg: true });
     wait(&mut world, HOUR);
-    assert_eq!(printed(&mut world, CHECK, &id), idle);
+    assert_eq!(world.recordings_on_disk(&id).len(), 1);
+    oldest(&mut world, "null");
 }
 
 #[test]
 fn a_drain_ends_an_idle_jibri_and_uploads_what_was_left() {
     let mut config = group_of(1);
     config.demand = vec![request(5 * MINUTE, 5 * MINUTE)];
+    config.uploads_retried = false;
     let mut world = settled(config);
     let id = ids(&mut world).remove(0);
     world.cause(Incident::NextUploadsFail { count: 2 });

@@ -37,13 +37,73 @@ const fn of(id: &'static str, source: Source, statistic: Statistic) -> Expressio
 pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "PoolEmptyAlarm",
-        meaning: "No Jibri has been available for three minutes; recordings are refused",
-        remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm` and `OverdueJibrisAlarm` rings too. \
-                 If none does, demand came faster than instances start: raise `JibrisThreshold`.",
-        watches: Watched::Metric(Metric::AvailableJibris, Maximum),
-        evaluation_periods: 3,
+        meaning: "No Jibri has been available for five minutes, though some are wanted; recordings are refused",
+        remedy: "See which of `SignalLostAlarm`, `AtMaximumAlarm`, `LaunchesFailAlarm`, `LaunchesUnregisteredAlarm` and \
+                 `RecordingsFailAlarm` rings too. If none does, demand came faster than instances start: raise `JibrisThreshold`.",
+        // With `FORECAST_FLOOR` 0 none is wanted at night. A launch takes three minutes: in less, the first Jibris of a new
+        // stack, or of a morning, may not be there yet.
+        watches: Watched::Expression {
+            id: "available",
+            label: "Available where some are wanted",
+            expression: Expression::Where(
+                &of("wanted", Source::Pool(Metric::SpareTarget), Minimum),
+                &of("jibris", Source::Pool(Metric::AvailableJibris), Maximum),
+                1.0,
+            ),
+        },
+        evaluation_periods: 5,
         comparison: Below,
         missing: MissingData::Missing,
+        ..COMMON
+    },
+    Alarm {
+        id: "RecordingsFailAlarm",
+        meaning: "Recordings fail, and none has gone well since; most likely a setting that all Jibris share is wrong",
+        remedy: "Look at the recorder's password and name, `XMPP_HIDDEN_DOMAIN`, `PUBLIC_URL`, the certificate of the web site, \
+                 and UDP from the Jibris to the video bridge: follow [Recordings fail](trouble.md#recordings-fail). No Jibri \
+                 is replaced for it meanwhile. It ends with the first recording that goes well.",
+        watches: Watched::Metric(Metric::RecordingsInDoubt, Maximum),
+        evaluation_periods: 3,
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "FailingJibriAlarm",
+        meaning: "A Jibri says that it is idle and healthy, and fails its recordings",
+        remedy: "Nothing, if it ends within half an hour: the Jibri does not count any more, and is replaced through its drain. \
+                 If it stays, `RecordingsFailAlarm` rings too, or the log of `scale_in` says what the replacement waits for.",
+        watches: Watched::Metric(Metric::FailingJibris, Maximum),
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "EmptyJicofoAlarm",
+        meaning: "One of several Jicofos lists no Jibri while another lists some; it refuses every recording",
+        remedy: "The log of `availability` names it. The Jibris must join the brewery of each Jicofo in `JicofoUrls`: look at \
+                 `XmppServer`, and whether this Jicofo is connected to its Prosody. Take one that is out of service out of \
+                 `JicofoUrls`.",
+        watches: Watched::Metric(Metric::EmptyJicofos, Minimum),
+        evaluation_periods: 5,
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "StuckBusyAlarm",
+        meaning: "A Jibri has been busy for longer than BusySuspicionHours, and Jicofo counts no session for it",
+        remedy: "The log of `scale_in` names the instance, and says whether an ffmpeg or an upload runs on it. Nothing is cut \
+                 for it: look at it by Session Manager, save its recording, and terminate it through the group.",
+        watches: Watched::Expression {
+            id: "hours",
+            label: "Hours of the Jibri that is busy without a session",
+            expression: Expression::Quotient(
+                &of("stuck", Source::Pool(Metric::StuckBusySeconds), Minimum),
+                &Expression::Number(3600.0),
+            ),
+        },
+        period_seconds: 300,
+        evaluation_periods: 3,
+        threshold: Threshold::Parameter("BusySuspicionHours"),
+        missing: MissingData::Ignore,
         ..COMMON
     },
     Alarm {
@@ -53,7 +113,7 @@ pub const ALARMS: &[Alarm] = &[
                  is not read, or not believed: it suddenly lists no Jibri. No instance is ended meanwhile.",
         watches: Watched::Metric(Metric::SignalLost, Maximum),
         evaluation_periods: 5,
-        missing: MissingData::Breaching,
+        missing: MissingData::MissingAndTold,
         ..COMMON
     },
     Alarm {
@@ -74,27 +134,31 @@ pub const ALARMS: &[Alarm] = &[
     },
     Alarm {
         id: "LaunchesFailAlarm",
-        meaning: "Launches have failed for five minutes, for want of capacity or by a wrong setting",
+        meaning: "Launches fail or are cancelled, for want of capacity or by a wrong setting, and none has gone well for five minutes",
         remedy: "The log of `availability` has EC2's words: no capacity (add a zone, or take another instance type), a quota, \
-                 or a wrong AMI.",
+                 a wrong \
+                 AMI, or a key of the volume that Auto Scaling may not use (then launches are cancelled). It ends with the first \
+                 launch that goes well.",
         watches: Watched::Metric(Metric::FailedLaunches, Maximum),
         evaluation_periods: 5,
         ..COMMON
     },
     Alarm {
-        id: "OverdueJibrisAlarm",
-        meaning: "Instances were launched and their Jibris never registered; look at their logs",
-        remedy: "Follow [A Jibri never registers](deploying.md#a-jibri-never-registers). Each such instance is replaced after \
-                 `BootGraceMinutes`.",
-        watches: Watched::Metric(Metric::OverdueJibris, Minimum),
-        evaluation_periods: 15,
+        id: "LaunchesUnregisteredAlarm",
+        meaning: "Instances were launched and their Jibris do not register; look at their logs",
+        remedy: "Follow [A Jibri never registers](trouble.md#a-jibri-never-registers). The oldest such instance is kept for you \
+                 to look at, and the log of `availability` names it; the others are replaced, one at a time and ever more \
+                 slowly, until one registers.",
+        watches: Watched::Metric(Metric::UnregisteredJibris, Minimum),
+        evaluation_periods: 8,
+        missing: MissingData::Ignore,
         ..COMMON
     },
     Alarm {
         id: "DrainTooOldAlarm",
         meaning: "A drain has gone on for longer than the longest meeting should be",
         remedy: "The log of `drain` names the instance. If its meeting is as long as that, wait. Else ask the instance by \
-                 `jibri-check`, and see [Trouble](deploying.md#trouble).",
+                 `jibri-check`, and see [Trouble](trouble.md).",
         watches: Watched::Expression {
             id: "hours",
             label: "Hours of the oldest drain",
@@ -116,7 +180,7 @@ pub const ALARMS: &[Alarm] = &[
                  call fails; if there is no new line in it, `drain` does not run.",
         watches: Watched::Metric(Metric::UnheldDrains, Minimum),
         evaluation_periods: 10,
-        missing: MissingData::Breaching,
+        missing: MissingData::MissingAndTold,
         ..COMMON
     },
     Alarm {
@@ -130,7 +194,7 @@ pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "UploadFailedAlarm",
         meaning: "Recordings could not be uploaded; they are still on their instance",
-        remedy: "Follow [Uploads fail](deploying.md#uploads-fail).",
+        remedy: "Follow [Uploads fail](trouble.md#uploads-fail).",
         watches: Watched::Expression {
             id: "failed",
             label: "Failed uploads",
@@ -139,17 +203,42 @@ pub const ALARMS: &[Alarm] = &[
                 Expression::Fill(&of("draining", Source::Pool(Metric::FailedUploads), Maximum), 0.0),
             ]),
         },
+        // A recording that failed stays on its instance, and says so once: an hour without another is well again.
         period_seconds: 300,
+        evaluation_periods: 12,
+        datapoints_to_alarm: Some(1),
         comparison: Above,
         threshold: Threshold::Number(0.0),
         ..COMMON
     },
+    // An instance publishes each minute while any waits, and zero with the last one. Another instance's zero does not end
+    // it within the period, and what an instance leaves unsaid is not that it has none.
+    Alarm {
+        id: "RecordingsWaitAlarm",
+        meaning: "A recording has waited on its instance for its upload for a quarter of an hour or longer",
+        remedy: "Follow [Uploads fail](trouble.md#uploads-fail). Each is tried again every 15 minutes at most, also while its \
+                 Jibri serves; the alarm ends when the last one is up.",
+        watches: Watched::Metric(Metric::OldestRecordingSeconds, Maximum),
+        period_seconds: 300,
+        threshold: Threshold::Number(900.0),
+        missing: MissingData::Ignore,
+        ..COMMON
+    },
+    Alarm {
+        id: "UnplayableRecordingsAlarm",
+        meaning: "Two recordings or more within an hour cannot be played; Jibris crash, or their disks are full",
+        remedy: "Follow [A recording cannot be played](instances.md#a-recording-that-cannot-be-played).",
+        watches: Watched::Metric(Metric::UnplayableRecordings, Sum),
+        period_seconds: 3600,
+        threshold: Threshold::Number(2.0),
+        ..COMMON
+    },
     Alarm {
         id: "FunctionsFailAlarm",
-        meaning: "Invocations have failed or were throttled, three or more in five minutes; see the functions' logs",
+        meaning: "Invocations have failed or were throttled in three minutes of a quarter of an hour; see the functions' logs",
         remedy: "Read the logs of `availability`, `scale_in` and `drain`: `sam logs --stack-name jibri`. It rings with \
                  `SignalLostAlarm`, since a lost signal fails `availability`, and when \
-                 [the hook is missing](deploying.md#the-hook-is-missing), since that fails `scale_in`.",
+                 [the hook is missing](trouble.md#the-hook-is-missing), since that fails `scale_in`.",
         watches: Watched::Expression {
             id: "failures",
             label: "Failures",
@@ -162,14 +251,16 @@ pub const ALARMS: &[Alarm] = &[
                 Expression::Fill(&of("drainThrottles", Source::Throttles(Function::Drain), Sum), 0.0),
             ]),
         },
-        period_seconds: 300,
-        threshold: Threshold::Number(3.0),
+        // By minutes: the window slides, and longer periods would part failures that belong together. A quarter of an hour,
+        // or a fault that fails every third invocation would come and go.
+        evaluation_periods: 15,
+        datapoints_to_alarm: Some(3),
         ..COMMON
     },
     // A forecast is valid for three runs: after three failures there is none.
     Alarm {
         id: "ForecastFailsAlarm",
-        meaning: "Three runs of forecast have failed in twenty minutes; without a forecast the pool keeps JibrisThreshold",
+        meaning: "Three runs of forecast have failed in forty minutes; without a forecast the pool keeps JibrisThreshold",
         remedy: "The log of `forecast` names what cannot be read or written, and what is wrong with the planned events. Where \
                  only the planned events are broken, the pool keeps a forecast without them.",
         watches: Watched::Expression {
@@ -181,7 +272,7 @@ pub const ALARMS: &[Alarm] = &[
             ]),
         },
         period_seconds: 300,
-        evaluation_periods: 4,
+        evaluation_periods: 8,
         datapoints_to_alarm: Some(3),
         ..COMMON
     },
@@ -205,7 +296,7 @@ pub const ALARMS: &[Alarm] = &[
         meaning: "More Jibris than wanted have been available for an hour; scale-in is stuck, or paused",
         remedy: "See whether `ScaleInPaused` is set, `MinSize` holds the instances, or `SignalLostAlarm` or \
                  `FunctionsFailAlarm` rings. Else [SSM cannot reach an \
-                 instance](deploying.md#ssm-cannot-reach-an-instance): an instance that does not answer is not ended.",
+                 instance](trouble.md#ssm-cannot-reach-an-instance): an instance that does not answer is not ended.",
         watches: Watched::Metric(Metric::Surplus, Minimum),
         period_seconds: 300,
         evaluation_periods: 12,

@@ -25,6 +25,8 @@ pub enum Expression {
     Quotient(&'static Expression, &'static Expression),
     /// 1 where the first is at least the second, else 0.
     IsAtLeast(&'static Expression, &'static Expression),
+    /// The second where the first is at least 1, else this number.
+    Where(&'static Expression, &'static Expression, f64),
 }
 
 /// One metric of an expression.
@@ -57,7 +59,7 @@ impl Expression {
             Expression::Number(_) => Vec::new(),
             Expression::Fill(filled, _) => filled.series(),
             Expression::Sum(parts) => parts.iter().flat_map(Expression::series).collect(),
-            Expression::Quotient(one, other) | Expression::IsAtLeast(one, other) => {
+            Expression::Quotient(one, other) | Expression::IsAtLeast(one, other) | Expression::Where(one, other, _) => {
                 [one.series(), other.series()].concat()
             }
         }
@@ -85,6 +87,9 @@ impl fmt::Display for Expression {
             }
             Expression::Quotient(one, other) => write!(formatter, "{} / {}", operand(one), operand(other)),
             Expression::IsAtLeast(one, other) => write!(formatter, "IF({one} >= {other}, 1, 0)"),
+            Expression::Where(condition, value, number) => {
+                write!(formatter, "IF({condition} >= 1, {value}, {number})")
+            }
         }
     }
 }

@@ -41,6 +41,9 @@ fn words(expression: &Expression) -> String {
         Expression::IsAtLeast(one, other) => {
             format!("the comparison (1 where {} is at least {}, else 0)", words(one), words(other))
         }
+        Expression::Where(condition, value, number) => {
+            format!("{} (or {number} where {} is under 1)", words(value), words(condition))
+        }
     }
 }
 
@@ -72,6 +75,10 @@ fn rule(alarm: &Alarm) -> String {
     };
     let missing = match alarm.missing {
         MissingData::Missing => "A period without data does not count",
+        MissingData::MissingAndTold => {
+            "A period without data does not count; when the data stop, so that nothing looks, the alarm tells that too, as \
+             insufficient data"
+        }
         MissingData::NotBreaching => "A period without data counts as good",
         MissingData::Breaching => "A period without data counts as bad, for then nothing has looked",
         MissingData::Ignore => "Without data the alarm stays as it is",

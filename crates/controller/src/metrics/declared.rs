@@ -57,6 +57,8 @@ pub enum Publisher {
     Availability,
     /// `instance/finalize.sh`, on an instance.
     FinalizeScript,
+    /// `instance/uploads.py`, on an instance.
+    UploadTimer,
     /// The function `drain`.
     Drain,
     /// The function `forecast`.
@@ -65,14 +67,20 @@ pub enum Publisher {
 
 impl Publisher {
     /// Every publisher, in the order of the page.
-    pub const ALL: [Publisher; 4] =
-        [Publisher::Availability, Publisher::FinalizeScript, Publisher::Drain, Publisher::Forecast];
+    pub const ALL: [Publisher; 5] = [
+        Publisher::Availability,
+        Publisher::FinalizeScript,
+        Publisher::UploadTimer,
+        Publisher::Drain,
+        Publisher::Forecast,
+    ];
 
     /// The publisher and how often it publishes, as the page's heading has it.
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Publisher::Availability => "From `availability`, every sample",
-            Publisher::FinalizeScript => "From an instance, after each recording",
+            Publisher::FinalizeScript => "From an instance, after each upload",
+            Publisher::UploadTimer => "From an instance, every minute while recordings wait on it",
             Publisher::Drain => "From `drain`, every minute",
             Publisher::Forecast => "From `forecast`, every five minutes",
         }
@@ -116,12 +124,18 @@ macro_rules! declare_metrics {
 
 declare_metrics! {
     Availability {
-        AvailableJibris, Count, "healthy, idle, and staying: recordings that could begin now";
+        AvailableJibris, Count, "healthy, idle, staying, and not failing: recordings that could begin now";
+        FailingJibris, Count, "failed their last two recordings or more, though they say that they are idle and healthy; none of them is in `AvailableJibris`";
+        FailedRecordings, Count, "recordings that failed in a row, each Jibri's since its last success, added up: a start that was refused, or an end within seconds that left nothing to play";
+        RecordingsInDoubt, Count, "1 while recordings fail on more than one Jibri, or on all that were tried, and none has gone well since; else 0";
+        StuckBusySeconds, Seconds, "the longest that a Jibri has been busy while Jicofo counts fewer sessions than busy Jibris, or for over four times `BUSY_SUSPICION_HOURS`; else 0";
         BusyJibris, Count, "recording, streaming or finalizing, those on their way out included";
         PendingJibris, Count, "launched within the boot grace and not registered yet, or wanted and not launched yet";
         UnlaunchedJibris, Count, "wanted by the group and not launched yet; part of `PendingJibris`, and does not expire";
-        FailedLaunches, Count, "launches that failed in the last ten minutes, while some are not launched";
-        OverdueJibris, Count, "launched longer ago than the boot grace, never registered";
+        FailedLaunches, Count, "launches that failed or were cancelled in the last hour and since the last one that went well; while some are not launched, those of the last ten minutes too";
+        OverdueJibris, Count, "launched longer ago than launches are waited for now, never registered";
+        UnregisteredJibris, Count, "launched longer ago than the boot grace, never registered, those included that are waited for or on their way out: it falls when launches register again, and not when they are replaced";
+        ReturningJibris, Count, "vanished from Jicofo's list together with others within the last minute or two: expected to join again, and not launched anew";
         DrainingJibris, Count, "on their way out";
         Shortfall, Count, "spare target − available − pending, at least 0: what `ScaleOutAlarm` watches";
         Surplus, Count, "available − hold target, at least 0: what `ScaleInAlarm` watches";
@@ -130,17 +144,24 @@ declare_metrics! {
         DesiredCapacity, Count, "of the group";
         MaxSize, Count, "of the group";
         SignalLost, Count, "1 while Jicofo cannot be read or believed, else 0; published whenever the group itself can be read";
-        StrangerJibris, Count, "Jibris that Jicofo lists and the group does not hold";
+        StrangerJibris, Count, "Jibris that Jicofo lists, the group does not hold, and `OWN_JIBRIS` does not name";
+        EmptyJicofos, Count, "Jicofos that answer and list no Jibri, while another lists some of this pool: they refuse every recording";
         Conferences, Count, "of all Jicofos";
         Participants, Count, "of all Jicofos";
         JibriSessions, Count, "recordings and live streams of all Jicofos";
-        JibriFailuresTotal, Count, "recordings and streams that could not start since Jicofo started, refusals included";
-        RecordingStarts, Count, "recordings that began in one slot of the sampling interval; its time is the slot's, and its maximum is the count where two invocations overlapped";
+        JibriFailuresTotal, Count, "Jicofo's own counter since it started: refused requests, and each start that failed on the way";
+        FailedStarts, Count, "starts that Jibris of this pool refused in one slot of the sampling interval; its time is the slot's";
+        RecordingStarts, Count, "recordings that began on Jibris of this pool in one slot of the sampling interval; its time is the slot's, and its maximum is the count where two invocations overlapped";
         LaunchSeconds, Seconds, "from launch to registration, when an instance is first seen to have registered";
     }
     FinalizeScript {
         UploadedRecordings, Count, "1 when a recording was uploaded and verified, else 0; of uploads that were tried again, too";
-        RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, and its drain tries it again";
+        RecordingsNotUploaded, Count, "1 when it was not, within the limit: it is still on the instance, which tries it again by itself; of that `RecordingsWaiting` tells";
+        UnplayableRecordings, Count, "1 when what was uploaded cannot all be played: a file is empty or has no index, as after a crash, or there is no video or no complete metadata; else 0";
+    }
+    UploadTimer {
+        RecordingsWaiting, Count, "recordings of one instance that wait for their upload, that of the present recording apart; 0 with the last one, then nothing";
+        OldestRecordingSeconds, Seconds, "for how long the oldest of them has waited; 0 with the last one";
     }
     Drain {
         DrainsUnderWay, Count, "instances that the hook holds";
@@ -150,6 +171,7 @@ declare_metrics! {
         FailedUploads, Count, "recordings on draining instances whose upload was tried and failed";
     }
     Forecast {
+        RefusedRequests, Count, "requests of one minute that were refused since no Jibri was available, each counted once; its time is the minute's, and it may be published again: read its maximum";
         ForecastSpareTarget, Count, "the spare target of this minute, in shadow mode too; `SpareTarget` is the one that is acted on";
         ForecastHoldTarget, Count, "the hold target of this minute, in shadow mode too; `HoldTarget` is the one that is acted on";
         ForecastStarts, Count, "recordings expected to begin in the next five minutes; what then began is `RecordingStarts`";

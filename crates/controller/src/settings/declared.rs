@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use super::{
     declare::declare,
     kind::Kind,
-    kinds::{Choice, CountLike, Name, OptionalName, Range, Switch, Text, Urls, Zone, hours, minutes, seconds},
+    kinds::{
+        Choice, CountLike, Name, Nicknames, OptionalName, Range, Switch, Text, Urls, Zone, hours, minutes, seconds,
+    },
     names::{DOCUMENT, GROUP, HOOK, NAMESPACE, PARAMETER},
     reader::Reader,
     setting::{Group, Origin, Setting},
@@ -43,6 +45,14 @@ declare! {
             group: Group::Jitsi,
             origin: Origin::Parameter("JicofoUrls"),
             needed_by: COUNTING,
+        }
+        /// Nicknames of your own Jibris that this stack does not keep, such as jibri-1 or office-*, separated by commas: they
+        /// are expected in Jicofo's list, and not reported as strangers.
+        own_jibris: Vec<String> = read Nicknames(Nicknames), {
+            variable: "OWN_JIBRIS",
+            group: Group::Jitsi,
+            origin: Origin::Parameter("OwnJibris"),
+            needed_by: &[Availability, ScaleIn],
         }
         /// Name of the Auto Scaling group.
         auto_scaling_group: String = read Name(Name { rule: &GROUP, default: None }), {

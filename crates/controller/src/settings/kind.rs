@@ -1,7 +1,7 @@
 //! The kind of a setting: what its values are, and what is allowed.
 
 use super::{
-    kinds::{Choice, CountLike, Duration, Name, OptionalName, Range, Switch, Text, UTC, Urls, Zone},
+    kinds::{Choice, CountLike, Duration, Name, Nicknames, OptionalName, Range, Switch, Text, UTC, Urls, Zone},
     values::Readable,
 };
 
@@ -28,6 +28,8 @@ pub enum Kind {
     OptionalName(OptionalName),
     /// One or more URLs, required.
     Urls(Urls),
+    /// Nicknames of Jibris, or none.
+    Nicknames(Nicknames),
     /// Any text, or none.
     Text(Text),
 }
@@ -46,6 +48,7 @@ impl Kind {
             Kind::Name(kind) => kind.allowed(),
             Kind::OptionalName(kind) => kind.allowed(),
             Kind::Urls(kind) => kind.allowed(),
+            Kind::Nicknames(kind) => kind.allowed(),
             Kind::Text(kind) => kind.allowed(),
         }
     }
@@ -60,7 +63,7 @@ impl Kind {
             Kind::Switch(_) => Some(false.to_string()),
             Kind::Zone(_) => Some(UTC.to_owned()),
             Kind::Name(name) => name.default.map(str::to_owned),
-            Kind::CountLike(_) | Kind::OptionalName(_) | Kind::Urls(_) | Kind::Text(_) => None,
+            Kind::CountLike(_) | Kind::OptionalName(_) | Kind::Urls(_) | Kind::Nicknames(_) | Kind::Text(_) => None,
         }
     }
 
@@ -74,9 +77,13 @@ impl Kind {
                 choice.allowed.first().map(u64::to_string).zip(choice.allowed.last().map(u64::to_string))
             }
             Kind::Share(range) => Some((range.least.to_string(), range.most.to_string())),
-            Kind::Switch(_) | Kind::Zone(_) | Kind::Name(_) | Kind::OptionalName(_) | Kind::Urls(_) | Kind::Text(_) => {
-                None
-            }
+            Kind::Switch(_)
+            | Kind::Zone(_)
+            | Kind::Name(_)
+            | Kind::OptionalName(_)
+            | Kind::Urls(_)
+            | Kind::Nicknames(_)
+            | Kind::Text(_) => None,
         }
     }
 }

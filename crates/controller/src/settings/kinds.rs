@@ -74,6 +74,10 @@ pub struct OptionalName(pub &'static NameRule);
 #[derive(Clone, Copy, Debug)]
 pub struct Urls;
 
+/// Nicknames in Jicofo's brewery, separated by commas; a `*` at the end of one stands for any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Nicknames;
+
 /// Any text.
 #[derive(Clone, Copy, Debug)]
 pub struct Text;

@@ -42,7 +42,7 @@ fn row(setting: &Setting) -> String {
     let default = match (setting.kind, setting.default()) {
         (_, Some(default)) => format!("`{default}`"),
         (Kind::CountLike(like), None) => format!("`{}`", like.like),
-        (Kind::OptionalName(_) | Kind::Text(_), None) => "none".to_owned(),
+        (Kind::OptionalName(_) | Kind::Nicknames(_) | Kind::Text(_), None) => "none".to_owned(),
         (_, None) => "required".to_owned(),
     };
     let named = |functions: Vec<String>| match functions.len() == Function::ALL.len() {

@@ -98,6 +98,7 @@ impl Kind {
                 let url = format!("https?://[^\\s,{}]+", STRANGE.replace('\\', "\\\\"));
                 text(format!("^{url}( *, *{url})*$"), None)
             }
+            Kind::Nicknames(_) => text(r"^([A-Za-z0-9_.-]+\*?( *, *[A-Za-z0-9_.-]+\*?)*)?$".to_owned(), empty),
             Kind::Text(_) => {
                 Template { type_name: "String", default: empty, allowed_values: Vec::new(), allowed_pattern: None }
             }

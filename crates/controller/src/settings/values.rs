@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 use jiff::tz::TimeZone;
 
 use super::{
-    kinds::{Choice, CountLike, Duration, Name, OptionalName, Range, Switch, Text, UTC, Urls, Zone},
+    kinds::{Choice, CountLike, Duration, Name, Nicknames, OptionalName, Range, Switch, Text, UTC, Urls, Zone},
     variables::Variables,
 };
 
@@ -238,6 +238,30 @@ fn is_base_url(url: &str) -> bool {
     };
     let strange = |letter: char| !letter.is_ascii_graphic() || STRANGE.contains(letter);
     !host.is_empty() && port.is_some_and(|port: u16| port > 0) && !address.contains(strange)
+}
+
+impl Readable for Nicknames {
+    type Value = Vec<String>;
+
+    fn parse(&self, text: Option<&str>, _: &Variables) -> Option<Vec<String>> {
+        let Some(text) = text else { return Some(Vec::new()) };
+        let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        // A star alone would make strangers of none, and hide a wrong JIBRI_INSTANCE_ID.
+        let usable = |name: &&str| {
+            let fixed = name.strip_suffix('*').unwrap_or(name);
+            !fixed.is_empty() && fixed.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+        };
+        names.iter().all(usable).then(|| names.into_iter().map(str::to_owned).collect())
+    }
+
+    fn placeholder(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn allowed(&self) -> String {
+        "nicknames of letters, digits, - _ . separated by commas; a * may stand at the end of one, for any more"
+            .to_owned()
+    }
 }
 
 impl Readable for Text {

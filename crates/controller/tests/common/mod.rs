@@ -27,8 +27,14 @@ pub(crate) struct Cloud {
     pub(crate) descriptions: Option<Vec<InstanceDescription>>,
     pub(crate) commands: Option<Vec<SentCommand>>,
     pub(crate) jicofo: Option<JicofoReading>,
+    /// What a second one says, where there is one.
+    pub(crate) second_jicofo: Option<Result<JicofoReading, CallError>>,
+    /// The group's activities with their statuses, newest first; each comes on a page of its own.
+    pub(crate) activities: Option<Vec<(&'static str, ScalingActivity)>>,
     pub(crate) refuses: &'static str,
     pub(crate) done: RefCell<Vec<String>>,
+    /// What was published.
+    pub(crate) published: RefCell<Vec<Datum>>,
 }
 
 impl Cloud {
@@ -44,8 +50,11 @@ impl Cloud {
             }]),
             commands: Some(vec![]),
             jicofo: Some(JicofoReading::default()),
+            second_jicofo: None,
+            activities: Some(vec![]),
             refuses: "nothing",
             done: RefCell::new(Vec::new()),
+            published: RefCell::new(Vec::new()),
         }
     }
 
@@ -55,6 +64,11 @@ impl Cloud {
         }
         self.done.borrow_mut().push(what);
         Ok(())
+    }
+
+    /// The last value that was published of a metric.
+    pub(crate) fn metric(&self, metric: Metric) -> Option<f64> {
+        self.published.borrow().iter().rev().find(|datum| datum.metric == metric).map(|datum| datum.value)
     }
 
     pub(crate) fn done(&self) -> Vec<String> {
@@ -86,8 +100,21 @@ impl CloudReader for &Cloud {
         self.descriptions.clone().map_or_else(|| refused("ec2:DescribeInstances"), |found| Ok(Page::only(found)))
     }
 
-    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
-        Ok(vec!["no capacity".into()])
+    async fn describe_activities_page(
+        &self,
+        statuses: &[&str],
+        since: Timestamp,
+        token: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
+        let Some(activities) = &self.activities else { return refused("autoscaling:DescribeScalingActivities") };
+        let asked_for = |(status, activity): &&(&str, ScalingActivity)| {
+            activity.started_at >= since && (statuses.is_empty() || statuses.contains(status))
+        };
+        let found: Vec<&ScalingActivity> = activities.iter().filter(asked_for).map(|(_, activity)| activity).collect();
+        // AWS may hand out an empty page with more to come.
+        let page = token.map_or(0, |token| token.parse::<usize>().expect("a token of this cloud"));
+        let items = page.checked_sub(1).and_then(|index| found.get(index)).map(|activity| (*activity).clone());
+        Ok(Page { items: items.into_iter().collect(), next: (page < found.len()).then(|| (page + 1).to_string()) })
     }
 
     async fn list_commands_page(
@@ -151,6 +178,7 @@ impl CloudWriter for &Cloud {
     }
 
     async fn put_metrics(&self, metrics: &[Datum]) -> Result<(), CallError> {
+        self.published.borrow_mut().extend_from_slice(metrics);
         let lost = metrics.iter().any(|metric| metric.metric == Metric::SignalLost && metric.value > 0.0);
         let available = metrics.iter().any(|metric| metric.metric == Metric::AvailableJibris);
         if metrics.iter().any(|metric| metric.metric == Metric::DrainsUnderWay) {
@@ -163,7 +191,8 @@ impl CloudWriter for &Cloud {
 
 impl JicofoReader for &Cloud {
     async fn fetch_jicofos(&self) -> Vec<Result<JicofoReading, CallError>> {
-        vec![self.jicofo.clone().map_or_else(|| refused("GET /stats"), Ok)]
+        let first = self.jicofo.clone().map_or_else(|| refused("GET /stats"), Ok);
+        std::iter::once(first).chain(self.second_jicofo.clone()).collect()
     }
 }
 
@@ -204,9 +233,15 @@ pub(crate) fn idle_for_an_hour() -> Cloud {
     let hour_ago = tags::format_moment(NOW.minus_seconds(3600));
     let tagged = [(tags::STATE, format!("idle {hour_ago}")), (tags::REGISTERED_AT, hour_ago)];
     let mut cloud = Cloud::new(LifecycleState::InService, &tagged);
-    let jibri = JicofoJibri { nickname: "i-1".into(), healthy: true, busy: false, last_selected_at: None };
+    let jibri = JicofoJibri {
+        nickname: "i-1".into(),
+        healthy: true,
+        busy: false,
+        last_selected_at: None,
+        last_failed_at: None,
+    };
     cloud.jicofo = Some(JicofoReading { stats: JicofoStats::default(), jibris: vec![jibri] });
-    let report = r#"{"process":"running","busy_status":"IDLE","health_status":"HEALTHY","recordings_pending":0,"recordings_failed":0}"#;
+    let report = r#"{"process":"running","busy_status":"IDLE","health_status":"HEALTHY","recordings_pending":0,"recordings_failed":0,"recording":false,"finalizing":false,"oldest_recording_seconds":null,"good_recording_seconds":null}"#;
     let status = CommandStatus::Success(report.into());
     cloud.commands = Some(vec![SentCommand { instance: id(), sent_at: NOW.minus_seconds(60), status }]);
     cloud

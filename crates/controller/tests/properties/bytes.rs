@@ -51,6 +51,8 @@ pub fn forecast(bytes: &[u8]) {
         failures_total: series(&|_| 3.0),
         available: series(&|_| 4.0),
         busy: series(&|_| 4.0),
+        failed_starts: series(&|_| 0.0),
+        strangers: series(&|_| 1.0),
         launch_seconds: vec![(NOW, 120.0)],
     };
     let mut recordings = 3;

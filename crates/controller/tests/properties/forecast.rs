@@ -75,7 +75,12 @@ impl CloudReader for &Cloud {
         unreachable!("{NO_INSTANCE}")
     }
 
-    async fn describe_failed_launches(&self, _: Timestamp) -> Result<Vec<String>, CallError> {
+    async fn describe_activities_page(
+        &self,
+        _: &[&str],
+        _: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
         unreachable!("{NO_INSTANCE}")
     }
 
@@ -160,6 +165,7 @@ impl JicofoReader for &Cloud {
             healthy: true,
             busy: true,
             last_selected_at: Some(NOW.minus_seconds(number)),
+            last_failed_at: None,
         };
         let jibris = (0..self.recordings as u64).map(jibri).collect();
         vec![Ok(JicofoReading { jibris, ..JicofoReading::default() })]

@@ -30,6 +30,10 @@ pub fn report(output: &str) {
         ("health_status", health_status),
         ("recordings_pending", json!(report.recordings_pending)),
         ("recordings_failed", json!(report.recordings_failed)),
+        ("recording", json!(report.recording)),
+        ("finalizing", json!(report.finalizing)),
+        ("oldest_recording_seconds", json!(report.oldest_recording_seconds)),
+        ("good_recording_seconds", json!(report.good_recording_seconds)),
     ] {
         assert_eq!(members.get(name), Some(&value), "{name} in {line}");
     }

@@ -125,7 +125,12 @@ impl Lambda {
         let function = self.function(name)?;
         match function.slots.try_acquire() {
             Ok(slot) => self.run(function, request, slot).await.map(Some),
-            Err(_) => Ok(None),
+            Err(_) => {
+                if let Ok(function) = name.parse() {
+                    self.state.world(|world| world.publish_throttle(function));
+                }
+                Ok(None)
+            }
         }
     }
 
@@ -211,9 +216,14 @@ impl Lambda {
     }
 
     fn note_end(&self, index: usize, outcome: Outcome) {
-        if let Some(invocation) = self.lock().get_mut(index) {
+        let failed = outcome != Outcome::Success;
+        let ended = self.lock().get_mut(index).map(|invocation| {
             invocation.ended_at = Some(self.state.clock.now());
             invocation.outcome = Some(outcome);
+            (invocation.function.parse(), invocation.started_at)
+        });
+        if let Some((Ok(function), started_at)) = ended {
+            self.state.world(|world| world.publish_invocation(function, started_at, failed));
         }
     }
 

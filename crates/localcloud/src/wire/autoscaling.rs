@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Operations.html>
 
-use world::{ActivityView, AwsError, GroupInstanceView, GroupView, HookView};
+use world::{ActivityView, AwsError, GroupInstanceView, GroupView, HookView, Milliseconds};
 
 use super::page::{Page, page_size};
 use super::{Operation, Parameters, Xml, refused};
@@ -70,8 +70,9 @@ fn describe_scaling_activities(operation: &mut Operation, parameters: &Parameter
         Some(group) => group.to_owned(),
         None => operation.world.config().group_name.clone(),
     };
-    let mut activities = operation.world.describe_scaling_activities(&group)?;
-    filter_activities(&mut activities, parameters)?;
+    let (statuses, since) = read_filters(parameters)?;
+    let statuses: Vec<&str> = statuses.iter().map(String::as_str).collect();
+    let activities = operation.world.describe_scaling_activities(&group, &statuses, since)?;
     let page = Page::of(activities, parameters.get("NextToken"), size, "InvalidNextToken")?;
     Ok(Xml::build(|xml| {
         xml.list("Activities", "member", &page.items, |xml, activity| {
@@ -126,20 +127,22 @@ fn complete_lifecycle_action(operation: &mut Operation, parameters: &Parameters)
     Ok(String::new())
 }
 
+/// The statuses and the start that are asked for:
 /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html>
-fn filter_activities(activities: &mut Vec<ActivityView>, parameters: &Parameters) -> Result<(), AwsError> {
+fn read_filters(parameters: &Parameters) -> Result<(Vec<String>, Milliseconds), AwsError> {
+    let (mut statuses, mut since) = (Vec::new(), Milliseconds::MIN);
     for filter in parameters.structures("Filters.member.") {
         let (name, value) = (required(&filter, "Name")?, required(&filter, "Values.member.1")?);
         match name {
-            "Status" => activities.retain(|activity| activity.status_code == value),
+            "Status" => statuses = filter.list("Values.member."),
             "StartTimeLowerBound" => {
                 let bound: jiff::Timestamp = value.parse().map_err(|_| invalid(format!("{value} is no time")))?;
-                activities.retain(|activity| activity.started_at >= bound.as_millisecond());
+                since = bound.as_millisecond();
             }
             other => return Err(invalid(format!("{other} is not a filter"))),
         }
     }
-    Ok(())
+    Ok((statuses, since))
 }
 
 fn invalid(message: String) -> AwsError {

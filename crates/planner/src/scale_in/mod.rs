@@ -1,6 +1,8 @@
 //! Scale-in and repairs: which instances may go, and which must be replaced.
 
+mod busy;
 mod evidence;
+mod proofs;
 mod repairs;
 mod room;
 mod states;
@@ -12,15 +14,17 @@ use crate::{
     Observation, Plan, Policy, Problem, Signal, Wait,
     hook::{impatience, why_unheld},
     pool::count_pool,
+    proof::with_proofs,
 };
 use room::{Room, View};
 
 /// What ends nothing, in this order; it is done with a signal and without.
-const NOTES: [fn(&View<'_>, &mut Plan); 3] = [states::note_states, states::protect_again, states::report_strangers];
+const NOTES: [fn(&View<'_>, &mut Plan); 5] =
+    [states::note_states, proofs::note_proofs, states::protect_again, states::report_waiting, states::report_strangers];
 
 /// What ends something, or asks before it does, in this order; terminations are capped together.
-const ENDS: [fn(&View<'_>, &mut Room, &mut Plan); 3] =
-    [repairs::plan_repairs, victims::plan_victims, victims::ask_ahead];
+const ENDS: [fn(&View<'_>, &mut Room, &mut Plan); 4] =
+    [repairs::plan_repairs, repairs::replace_failing, victims::plan_victims, victims::ask_ahead];
 
 /// Plans transitions of the state tags, repairs and scale-in.
 ///
@@ -29,21 +33,26 @@ const ENDS: [fn(&View<'_>, &mut Room, &mut Plan); 3] =
 /// hold what is terminated.
 pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
     let counts = count_pool(policy, observation);
-    let view = View { policy, observation, counts: &counts };
     let mut plan = Plan::default();
     for note in NOTES {
-        note(&view, &mut plan);
+        note(&View { policy, observation, counts: &counts }, &mut plan);
     }
+    let noted = with_proofs(observation, &plan);
+    let counts = count_pool(policy, &noted);
+    let view = View { policy, observation: &noted, counts: &counts };
+    proofs::report_failing(&view, &mut plan);
     let unheld = why_unheld(observation.hook, &observation.group);
     match unheld {
         Some(unheld) => plan.problems.push(Problem::Unheld(unheld)),
         None => plan.problems.extend(impatience(policy, observation.hook).map(Problem::Impatient)),
     }
-    if let Signal::Lost { why, .. } = &observation.signal {
-        plan.waits.push(Wait::Signal { why: why.clone() });
+    if let Some((why, _)) = observation.signal.trouble() {
+        plan.waits.push(Wait::Signal { why: why.to_owned() });
+    }
+    if let Signal::Lost { .. } = &observation.signal {
         repairs::ask_missing(&view, &mut plan);
     }
-    if observation.signal != Signal::Fresh || unheld.is_some() {
+    if !matches!(observation.signal, Signal::Fresh | Signal::Partial { .. }) || unheld.is_some() {
         return plan;
     }
     let mut room = Room {

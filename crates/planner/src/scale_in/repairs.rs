@@ -1,12 +1,13 @@
 //! Repairs: an instance that is of no use any more is replaced. Its drain still saves what is on it.
 
 use crate::{
-    Action, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, Problem, RecordedState, Wait,
-    pool::{LaunchProgress, launch_progress},
+    Action, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Wait, judge_service,
+    launch::{LaunchProgress, is_kept, launch_progress},
     spoken::Spoken,
 };
 
 use super::{
+    busy::suspect_busy,
     evidence::{Evidence, evidence, state_since},
     room::{Room, View},
 };
@@ -51,8 +52,10 @@ fn reason_to_replace(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> O
     let now = view.observation.now;
     let grace_seconds = view.policy.boot_grace_seconds;
     match instance.jibri {
+        jibri if !view.observation.signal.lets_end(jibri) => None,
         JibriStatus::Missing => match launch_progress(view.policy, view.observation, instance) {
             LaunchProgress::Pending => None,
+            LaunchProgress::Overdue if is_kept(view.policy, view.observation, instance) => None,
             // Two readings apart: where no tag can be written, a Jicofo that restarts makes every launch look like this.
             LaunchProgress::Overdue => state_since(instance, RecordedState::Overdue)
                 .filter(|since| now.seconds_since(*since) > 0)
@@ -61,7 +64,9 @@ fn reason_to_replace(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> O
                 if let Evidence::Says(JibriProcess::Gone) = evidence(view, instance) {
                     return Some("its Jibri has exited".into());
                 }
-                let missing_seconds = now.seconds_since(state_since(instance, RecordedState::Missing)?);
+                let gone_since = state_since(instance, RecordedState::Missing);
+                let gone_since = gone_since.or(state_since(instance, RecordedState::Vanished))?;
+                let missing_seconds = now.seconds_since(gone_since);
                 (missing_seconds > grace_seconds)
                     .then(|| format!("Jicofo has not listed it for {}", Spoken(missing_seconds)))
             }
@@ -75,33 +80,49 @@ fn reason_to_replace(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> O
     }
 }
 
-/// Jicofo shows an EXPIRED Jibri as busy for ever: one that is busy beyond belief is asked. A recording is never cut.
-fn suspect_busy(view: &View<'_>, instance: &Instance, plan: &mut Plan) -> Option<String> {
-    let busy_seconds = view.observation.now.seconds_since(state_since(instance, RecordedState::Busy)?);
-    if busy_seconds <= view.policy.busy_suspicion_seconds {
-        return None;
+/// Replaces a Jibri that fails its recordings, one in a tick and as a trial: the others are marked as doubted until a recording
+/// goes well. Where a trial is under way, none is replaced.
+pub(super) fn replace_failing(view: &View<'_>, room: &mut Room, plan: &mut Plan) {
+    let observation = view.observation;
+    let service = judge_service(observation);
+    for id in &service.failing {
+        let in_service = |instance: &&Instance| instance.lifecycle == LifecycleState::InService;
+        let found = observation.instances.iter().find(|instance| instance.id == *id).filter(in_service);
+        let Some(instance) = found.filter(|instance| instance.jibri == JibriStatus::Idle) else { continue };
+        let id = id.clone();
+        if !service.replacement_helps {
+            plan.waits.push(Wait::Trial { instance: id });
+            continue;
+        }
+        // What it fails, another must be there to take: and the doubt is noted on it.
+        let others = || {
+            let known = observation.instances.iter().filter(|other| other.is_active() && other.ec2.read().is_some());
+            known.filter(|other| other.id != instance.id)
+        };
+        if !others().any(Instance::is_available) {
+            plan.waits.push(Wait::AnotherJibri { instance: id });
+            continue;
+        }
+        let reason = "it says that it is idle and healthy, and fails its recordings".to_owned();
+        match evidence(view, instance) {
+            Evidence::Says(JibriProcess::Idle(_)) if room.terminations == 0 => {
+                plan.waits.push(Wait::NextTick { instance: id, reason });
+            }
+            Evidence::Says(JibriProcess::Idle(_)) => {
+                for other in others() {
+                    let action = Action::TagDoubted { instance: other.id.clone(), at: observation.now };
+                    plan.step(action, format!("{id} is replaced for its failures"));
+                }
+                let made_up_for = view.counts.shortfall == 0;
+                let decrement = made_up_for && room.follows() && room.desired > room.min_size;
+                return room.terminate(plan, instance, decrement, reason);
+            }
+            Evidence::Says(_) => {}
+            Evidence::Awaited => plan.waits.push(Wait::Check { instance: id }),
+            Evidence::None => plan.step(Action::Check { instance: id }, reason),
+            Evidence::Failed(why) => {
+                plan.waits.push(Wait::CheckThatSucceeds { instance: id, why: why.to_owned() });
+            }
+        }
     }
-    let id = &instance.id;
-    match evidence(view, instance) {
-        Evidence::Says(JibriProcess::Expired(_)) => {
-            return Some("its Jibri is EXPIRED, and takes no more recordings".into());
-        }
-        Evidence::Says(JibriProcess::Gone) => return Some("its Jibri has exited, and Jicofo shows it as busy".into()),
-        // Jicofo keeps what it was told last, for ever: the instance itself knows better.
-        Evidence::Says(JibriProcess::Idle(_)) => {
-            return Some("its Jibri is idle, and Jicofo shows it as busy for ever".into());
-        }
-        Evidence::Says(JibriProcess::Busy(_) | JibriProcess::Unresponsive) => {
-            plan.problems.push(Problem::BusyTooLong { instance: id.clone(), busy_seconds });
-        }
-        Evidence::Awaited => plan.waits.push(Wait::Check { instance: id.clone() }),
-        Evidence::None => {
-            let reason = format!("Jicofo has shown it as busy for {}", Spoken(busy_seconds));
-            plan.step(Action::Check { instance: id.clone() }, reason);
-        }
-        Evidence::Failed(why) => {
-            plan.problems.push(Problem::BusyAndSilent { instance: id.clone(), busy_seconds, why: why.to_owned() });
-        }
-    }
-    None
 }

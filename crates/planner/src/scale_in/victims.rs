@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Action, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Stage,
-    Wait, spoken::Spoken,
+    Wait, judge_service, spoken::Spoken,
 };
 
 use super::{
@@ -86,11 +86,13 @@ pub(super) fn ask_ahead(view: &View<'_>, room: &mut Room, plan: &mut Plan) {
 fn order_candidates<'a>(view: &View<'a>, ended: &BTreeSet<InstanceId>, ahead_seconds: u64) -> Vec<&'a Instance> {
     let View { policy, observation, .. } = view;
     let idle_seconds = policy.idle_seconds.saturating_sub(ahead_seconds);
+    let service = judge_service(observation);
     let idle_since = |instance: &Instance| state_since(instance, RecordedState::Idle);
     let mut candidates: Vec<&Instance> = observation
         .instances
         .iter()
         .filter(|instance| instance.lifecycle == LifecycleState::InService && instance.jibri == JibriStatus::Idle)
+        .filter(|instance| !(instance.is_failing() && service.replacement_helps))
         .filter(|instance| !ended.contains(&instance.id))
         .filter(|instance| match idle_since(instance) {
             Some(since) => observation.now.seconds_since(since) >= idle_seconds,

@@ -27,11 +27,15 @@ pub(crate) fn idle(name: &str, idle_minutes: u64) -> Instance {
             registered_at: Some(minutes_ago(60)),
             recorded: Some(Recorded { state: RecordedState::Idle, since: minutes_ago(idle_minutes) }),
             draining_since: None,
+            proof: None,
+            doubted_at: None,
         }),
         jibri: JibriStatus::Idle,
         last_selected_at: None,
+        last_failed_at: None,
         check: Reading::Unlisted,
         drain: Reading::Unlisted,
+        terminating_since: Reading::NotAsked,
     }
 }
 
@@ -56,7 +60,8 @@ pub(crate) fn recorded(instance: Instance, state: RecordedState, since: Timestam
 
 pub(crate) fn busy(name: &str) -> Instance {
     let used = Instance { jibri: JibriStatus::Busy, last_selected_at: Some(minutes_ago(5)), ..idle(name, 0) };
-    recorded(used, RecordedState::Busy, minutes_ago(5))
+    let proven = with(used, |record| record.proof = Some(Proof::Good { selected_at: minutes_ago(5) }));
+    recorded(proven, RecordedState::Busy, minutes_ago(5))
 }
 
 /// Launched so long ago, and not registered.
@@ -77,9 +82,21 @@ pub(crate) fn draining(name: &str) -> Instance {
     with(waits, |record| record.draining_since = Some(minutes_ago(3)))
 }
 
+/// What an instance reports that holds no recording, and has made none.
+pub(crate) fn report(process: JibriProcess) -> InstanceReport {
+    InstanceReport {
+        process,
+        recordings_pending: 0,
+        recordings_failed: 0,
+        recording: false,
+        finalizing: false,
+        oldest_recording_seconds: None,
+        good_recording_seconds: None,
+    }
+}
+
 pub(crate) fn says(process: JibriProcess) -> Reading<Command> {
-    let report = InstanceReport { process, recordings_pending: 0, recordings_failed: 0 };
-    Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report) })
+    Reading::Read(Command { sent_at: minutes_ago(1), outcome: CommandOutcome::Reported(report(process)) })
 }
 
 pub(crate) fn says_idle() -> Reading<Command> {
@@ -100,6 +117,9 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
         hook: HOLDS,
         instances,
         signal: Signal::Fresh,
+        after_silence: false,
+        untagged: false,
+        unaccounted_busy: 0,
         strangers: vec![],
         target: target(2, 2, 2),
     }
@@ -133,6 +153,8 @@ pub(crate) fn apply(observation: &Observation, plan: &Plan) -> Observation {
             (Action::RaiseDesired { to, .. }, _) => after.group.desired_capacity = *to,
             (Action::TagRegistered { at, .. }, Some(instance)) => record(instance).registered_at = Some(*at),
             (Action::TagState { recorded, .. }, Some(instance)) => record(instance).recorded = Some(*recorded),
+            (Action::TagProof { proof, .. }, Some(instance)) => record(instance).proof = Some(*proof),
+            (Action::TagDoubted { at, .. }, Some(instance)) => record(instance).doubted_at = Some(*at),
             (Action::Protect { .. }, Some(instance)) => instance.protected = true,
             (Action::Check { .. }, Some(instance)) => {
                 instance.check = Reading::Read(Command { sent_at: after.now, outcome: CommandOutcome::InFlight });

@@ -8,6 +8,7 @@ mod writer;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     future::poll_fn,
     rc::Rc,
     task::Poll,
@@ -37,6 +38,10 @@ pub struct Client {
     /// How far the function's clock is ahead, in seconds.
     skew_seconds: i64,
     conduct: Rc<Cell<Conduct>>,
+    /// Whether every Jicofo has answered this invocation.
+    all_answered: Rc<Cell<bool>>,
+    /// What those that answered list.
+    listed: Rc<RefCell<BTreeSet<String>>>,
     rng: Rc<RefCell<Rng>>,
     wake_at: Rc<Cell<Milliseconds>>,
 }
@@ -56,6 +61,8 @@ impl Client {
             network: Rc::new(RefCell::new(Network::default())),
             skew_seconds: 0,
             conduct: Rc::default(),
+            all_answered: Rc::default(),
+            listed: Rc::default(),
             rng: Rc::new(RefCell::new(rng)),
             wake_at: Rc::new(Cell::new(Milliseconds::MIN)),
         }
@@ -138,9 +145,15 @@ impl JicofoReader for Client {
         self.half_latency().await;
         let answers = self.world.borrow_mut().jicofos();
         self.half_latency().await;
-        let mut conduct = self.conduct.get();
-        conduct.heard = answers.iter().all(|answer| matches!(answer, JicofoAnswer::Answers(_)));
-        self.conduct.set(conduct);
+        let mut listed = self.listed.borrow_mut();
+        listed.clear();
+        for answer in &answers {
+            if let JicofoAnswer::Answers(view) = answer {
+                listed.extend(view.brewery.iter().map(|entry| entry.nickname.clone()));
+            }
+        }
+        self.all_answered.set(answers.iter().all(|answer| matches!(answer, JicofoAnswer::Answers(_))));
+        drop(listed);
         let failed = |message: &str| Err(CallError::unanswered("GET /stats", message));
         let read = |answer| match answer {
             JicofoAnswer::Answers(view) => Ok(reading(view)),
@@ -180,6 +193,7 @@ fn reading(view: JicofoView) -> JicofoReading {
                 healthy: entry.healthy,
                 busy: entry.busy,
                 last_selected_at: entry.last_selected_at.map(seconds),
+                last_failed_at: entry.last_failed_at.map(seconds),
             })
             .collect(),
     }

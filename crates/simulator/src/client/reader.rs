@@ -3,9 +3,9 @@
 use controller::{
     ports::{
         CallError, CloudReader, Document, GroupDescription, GroupMember, HISTORY_METRICS, HookDescription,
-        InstanceDescription, Page, SentCommand, Series,
+        InstanceDescription, Page, ScalingActivity, SentCommand, Series,
     },
-    words::{TERMINATING, command_status, drain_result, ec2_state, lifecycle_state},
+    words::{TERMINATING, activity_subject, command_status, drain_result, ec2_state, lifecycle_state},
 };
 use planner::{Group, InstanceId, Timestamp};
 
@@ -60,15 +60,23 @@ impl CloudReader for Client {
         Ok(Page::only(described.collect()))
     }
 
-    async fn describe_failed_launches(&self, since: Timestamp) -> Result<Vec<String>, CallError> {
+    async fn describe_activities_page(
+        &self,
+        statuses: &[&str],
+        since: Timestamp,
+        _: Option<String>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
         let activities = self
-            .call("autoscaling:DescribeScalingActivities", |world| world.describe_scaling_activities(&self.group))
+            .call("autoscaling:DescribeScalingActivities", |world| {
+                world.describe_scaling_activities(&self.group, statuses, since.0 * 1000)
+            })
             .await?;
-        Ok(activities
-            .into_iter()
-            .filter(|activity| activity.status_code == "Failed" && seconds(activity.started_at) >= since)
-            .map(|activity| activity.status_message)
-            .collect())
+        let read = activities.into_iter().map(|activity| ScalingActivity {
+            subject: activity_subject(&activity.description),
+            started_at: seconds(activity.started_at),
+            reason: activity.status_message,
+        });
+        Ok(Page::only(read.collect()))
     }
 
     async fn list_commands_page(

@@ -18,6 +18,7 @@ impl CloudWriter for Client {
     async fn terminate(&self, instance: &InstanceId, decrement: bool) -> Result<(), CallError> {
         let mut conduct = self.conduct.get();
         conduct.terminations += 1;
+        conduct.heard = self.all_answered.get() || self.listed.borrow().contains(instance.as_str());
         self.conduct.set(conduct);
         self.call("autoscaling:TerminateInstanceInAutoScalingGroup", |world| {
             world.audit_termination(instance.as_str(), decrement, conduct);

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use simulator::faults::{Campaign, CampaignTally, Day, FaultKind};
+use simulator::faults::{Campaign, CampaignTally, Day, FaultKind, matrix};
 
 use crate::Format;
 
@@ -33,6 +33,9 @@ pub(crate) struct FaultsArguments {
     /// Print everything that happens on the day of the first seed, and run no other.
     #[arg(long)]
     timeline: bool,
+    /// Let each fault strike alone on a quiet day, and print which alarms ring after how many minutes, against what is expected.
+    #[arg(long, conflicts_with_all = ["timeline", "seeds", "from", "failures"])]
+    matrix: bool,
     /// Name every fault, and what happens, and run nothing.
     #[arg(long)]
     list: bool,
@@ -45,6 +48,9 @@ pub(crate) fn faults(arguments: &FaultsArguments) -> anyhow::Result<()> {
     if arguments.list {
         let lines = FaultKind::ALL.iter().map(|kind| format!("{:<24} {}\n", kind.name(), kind.description()));
         return print(&lines.collect::<String>());
+    }
+    if arguments.matrix {
+        return print_matrix(arguments);
     }
     if arguments.timeline {
         let day = Day::run(arguments.from, arguments.only, true).map_err(|problem| anyhow!(problem))?;
@@ -74,6 +80,19 @@ pub(crate) fn faults(arguments: &FaultsArguments) -> anyhow::Result<()> {
         Format::Text => print(&tell_tally(&tally)?)?,
     }
     end(tally.failures)
+}
+
+fn print_matrix(arguments: &FaultsArguments) -> anyhow::Result<()> {
+    let outcomes = matrix::run(arguments.only).map_err(|problem| anyhow!(problem))?;
+    match arguments.format {
+        Format::Json => print(&(serde_json::to_string_pretty(&outcomes)? + "\n"))?,
+        Format::Text => print(&matrix::text(&outcomes))?,
+    }
+    match outcomes.iter().filter(|outcome| !outcome.mismatches.is_empty()).count() {
+        0 => Ok(()),
+        1 => bail!("one row is not as expected"),
+        rows => bail!("{rows} rows are not as expected"),
+    }
 }
 
 fn end(failures: u64) -> anyhow::Result<()> {

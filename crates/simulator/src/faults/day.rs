@@ -74,6 +74,21 @@ impl Day {
     }
 }
 
+impl Strike {
+    /// Lets it happen now.
+    pub(super) fn befall(&self, runner: &mut Runner) {
+        let now = runner.world().now();
+        match self {
+            Strike::World(incident) => runner.world().cause(incident.clone()),
+            Strike::CutNetwork(for_ms) => runner.network().cut_until = now + for_ms,
+            Strike::Refuse(operations, for_ms) => {
+                runner.network().refusals.push(Refusal { operations, until: now + for_ms });
+            }
+            Strike::Skip(function, for_ms) => runner.skip(*function, now + for_ms),
+        }
+    }
+}
+
 /// Looks every minute whether all is as it must always be.
 struct Watch<'a> {
     plan: &'a DayPlan,
@@ -96,26 +111,15 @@ impl Watch<'_> {
             self.runner.run_until(next);
             now = next;
             while let Some((_, _, strike)) = strikes.next_if(|(at, _, _)| *at <= now) {
-                self.strike(strike);
+                strike.befall(self.runner);
             }
+            self.runner.world().audit_files();
             let found = self.runner.world().breaches().first().cloned();
             if let Some(breach) = found.or_else(|| self.look(now)) {
                 return Some(breach);
             }
         }
         self.look_at_the_end()
-    }
-
-    fn strike(&mut self, strike: &Strike) {
-        let now = self.runner.world().now();
-        match strike {
-            Strike::World(incident) => self.runner.world().cause(incident.clone()),
-            Strike::CutNetwork(for_ms) => self.runner.network().cut_until = now + for_ms,
-            Strike::Refuse(operations, for_ms) => {
-                self.runner.network().refusals.push(Refusal { operations, until: now + for_ms });
-            }
-            Strike::Skip(function, for_ms) => self.runner.skip(*function, now + for_ms),
-        }
     }
 
     fn calm_down(&mut self) {
@@ -183,7 +187,7 @@ fn count_strikes(plan: &DayPlan) -> BTreeMap<&'static str, u64> {
     for (_, kind, _) in &plan.faults.strikes {
         *faults.entry(kind.name()).or_default() += 1;
     }
-    for kind in [FaultKind::ClockSkew, FaultKind::SsmRegistersLate] {
+    for kind in [FaultKind::ClockSkew, FaultKind::SsmRegistersLate, FaultKind::SingleUseMode] {
         if plan.kinds.contains(&kind) {
             *faults.entry(kind.name()).or_default() += 1;
         }

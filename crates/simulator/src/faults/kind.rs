@@ -138,6 +138,38 @@ kinds! {
     ParametersRefused = "parameters-refused",
     /// The functions' roles may do nothing any more, for up to an hour.
     RolesRemoved = "roles-removed",
+    /// Jibris of new instances say IDLE and HEALTHY, and fail each recording within a minute, for ever.
+    JibriFailsFromLaunch = "jibri-fails-from-launch",
+    /// A Jibri that has waited begins to fail each recording within a minute, for ever.
+    JibriFailsLater = "jibri-fails-later",
+    /// A Jibri refuses each START, for ever, and says IDLE and HEALTHY.
+    StartsRefused = "starts-refused",
+    /// A setting is wrong: every Jibri fails each recording within a minute, for up to two hours.
+    AllRecordingsFail = "all-recordings-fail",
+    /// Prosody restarts: Jicofo's list empties, and the Jibris join again one by one, a second apart.
+    ProsodyRestarts = "prosody-restarts",
+    /// Jibris of other owners are in the brewery, under instance ids or under names, for up to four hours.
+    Strangers = "strangers",
+    /// A Jibri crashes while it records; its container starts it again at once, and the folder stays.
+    JibriRestartsInContainer = "jibri-restarts-in-container",
+    /// A Jibri says BUSY for ever, without an ffmpeg and without a session of Jicofo's.
+    StuckBusy = "stuck-busy",
+    /// A Jibri says BUSY for ever, its ffmpeg runs, and Jicofo counts no session on it.
+    StuckRecording = "stuck-recording",
+    /// The finalize script of an instance is not executable: its recordings stay on its disk.
+    FinalizeMissing = "finalize-missing",
+    /// Recordings end without a `moov`: they cannot be played.
+    TornRecordings = "torn-recordings",
+    /// Recordings end without any content.
+    EmptyRecordings = "empty-recordings",
+    /// One of two Jicofos lists no Jibri, for up to an hour.
+    OneJicofoEmpty = "one-jicofo-empty",
+    /// A Jibri becomes EXPIRED after each recording: `single-use-mode`, all day.
+    SingleUseMode = "single-use-mode",
+    /// No launched Jibri registers, for up to three hours.
+    LaunchesNeverRegister = "launches-never-register",
+    /// Launches end as `Cancelled`, since a key may not be used, for up to an hour.
+    LaunchesCancelled = "launches-cancelled",
 }
 
 impl fmt::Display for FaultKind {

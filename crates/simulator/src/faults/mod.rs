@@ -3,6 +3,7 @@
 
 mod day;
 mod kind;
+pub mod matrix;
 mod plan;
 mod strikes;
 
@@ -40,6 +41,10 @@ pub struct CampaignTally {
     pub requests: u64,
     /// Of these, refused for want of an available Jibri.
     pub refused: u64,
+    /// Of these, accepted, and failed without another Jibri that went on.
+    pub failed: u64,
+    /// How often a recording failed on a Jibri that had failed again and again for more than a quarter of an hour.
+    pub failed_on_known_bad: u64,
     /// Instances launched.
     pub launches: u64,
     /// Instances terminated, for any cause.
@@ -70,6 +75,8 @@ impl CampaignTally {
         self.days += 1;
         self.requests += summary.requests;
         self.refused += summary.refused;
+        self.failed += summary.failed;
+        self.failed_on_known_bad += summary.failed_on_known_bad;
         self.launches += summary.launches;
         self.terminations += summary.terminations;
         self.drains += summary.drains;

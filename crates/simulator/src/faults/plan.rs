@@ -21,6 +21,12 @@ const FAULTS_MS: Milliseconds = 11 * HOUR_MS;
 /// How many kinds a day has on which not all are to meet.
 const FEW: usize = 3;
 const DRAIN_LIMIT_MINUTES: Milliseconds = 240;
+/// How long a file may wait on an idle instance in service.
+const FILE_AGE_MS: Milliseconds = 2 * HOUR_MS;
+/// For how long a Jibri that fails may still be asked, while others record well: a trial is an hour's matter, and outages add to it.
+const KNOWN_BAD_MS: Milliseconds = 6 * HOUR_MS;
+/// How many launches an hour may be in vain: what is short at first, and then one at a time.
+const LAUNCHES_IN_VAIN: usize = 24;
 const PLANNED_PARAMETER: &str = "/jibri/events";
 const FORECAST_PARAMETER: &str = "/jibri/forecast";
 
@@ -81,6 +87,7 @@ impl DayPlan {
         let span = Span { from: self.config.start, until: self.calm_from };
         self.faults = Faults::none(span, self.faults.invocations.call_latency_ms);
         self.config.ssm = WorldConfig::default().ssm;
+        self.config.single_use = false;
         self.kinds.clear();
         self
     }
@@ -133,6 +140,9 @@ fn draw_settings(rng: &mut Rng) -> Result<(Settings, AuditLimits), String> {
         drain_limit_ms: DRAIN_LIMIT_MINUTES * MINUTE_MS,
         boot_grace_ms: boot_minutes * MINUTE_MS,
         idle_ms: idle_minutes * MINUTE_MS,
+        known_bad_ms: Some(KNOWN_BAD_MS),
+        launches_in_vain_per_hour: Some(LAUNCHES_IN_VAIN),
+        file_age_ms: Some(FILE_AGE_MS),
     };
     Ok((settings, limits))
 }

@@ -4,7 +4,7 @@ use controller::Function;
 
 use super::FaultKind;
 use crate::{network::CallFaults, run::InvocationFaults};
-use world::{FaultRates, Incident, JicofoFault, Milliseconds, WorldConfig, rng::Rng};
+use world::{Failing, FaultRates, Incident, JicofoFault, Milliseconds, WorldConfig, rng::Rng};
 
 pub(super) const MINUTE_MS: Milliseconds = 60_000;
 pub(super) const HOUR_MS: Milliseconds = 60 * MINUTE_MS;
@@ -162,6 +162,44 @@ impl Faults {
                 false => Incident::LowerDesiredByHand { to: count - 1 },
             }),
             FaultKind::ProtectionRemoved => self.incidents(kind, rng, |_, _| Incident::RemoveProtection),
+            FaultKind::SingleUseMode => config.single_use = true,
+            FaultKind::JibriFailsFromLaunch => {
+                self.incidents(kind, rng, |_, count| Incident::NextLaunchFails { count });
+            }
+            FaultKind::JibriFailsLater => {
+                self.incidents(kind, rng, |_, _| Incident::JibriFails { how: Failing::Recording });
+            }
+            FaultKind::StartsRefused => {
+                self.incidents(kind, rng, |_, _| Incident::JibriFails { how: Failing::Start });
+            }
+            FaultKind::AllRecordingsFail => {
+                self.incidents(kind, rng, |it, _| Incident::AllRecordingsFail { for_ms: it.for_up_to(2 * HOUR_MS) });
+            }
+            FaultKind::ProsodyRestarts => self.incidents(kind, rng, |_, _| Incident::ProsodyRestarts),
+            FaultKind::Strangers => self.incidents(kind, rng, |it, count| {
+                let for_ms = it.for_up_to(4 * HOUR_MS);
+                Incident::Strangers { count, named: it.rng.chance(0.5), for_ms }
+            }),
+            FaultKind::JibriRestartsInContainer => {
+                self.incidents(kind, rng, |_, _| Incident::JibriCrashesInContainer);
+            }
+            FaultKind::StuckBusy => self.incidents(kind, rng, |_, _| Incident::JibriStuck { ffmpeg: false }),
+            FaultKind::StuckRecording => self.incidents(kind, rng, |_, _| Incident::JibriStuck { ffmpeg: true }),
+            FaultKind::FinalizeMissing => self.incidents(kind, rng, |_, _| Incident::FinalizeMissing),
+            FaultKind::TornRecordings => self.incidents(kind, rng, |_, count| Incident::NextRecordingsTorn { count }),
+            FaultKind::EmptyRecordings => {
+                self.incidents(kind, rng, |_, count| Incident::NextRecordingsEmpty { count });
+            }
+            FaultKind::OneJicofoEmpty => {
+                config.jicofos = 2;
+                self.incidents(kind, rng, |it, _| Incident::OneJicofoEmpty { for_ms: it.for_up_to(HOUR_MS) });
+            }
+            FaultKind::LaunchesNeverRegister => {
+                self.incidents(kind, rng, |it, _| Incident::LaunchesNeverRegister { for_ms: it.for_up_to(3 * HOUR_MS) })
+            }
+            FaultKind::LaunchesCancelled => {
+                self.incidents(kind, rng, |it, _| Incident::LaunchesCancelled { for_ms: it.for_up_to(HOUR_MS) });
+            }
         }
     }
 

@@ -1,19 +1,27 @@
 //! The stack's alarms, as this world evaluates them.
 
-use controller::alarms::{self, Alarm, SCALE_OUT_POLICY, Series, Source, Threshold, Watched};
+use controller::alarms::{self, ALARMS, Alarm, SCALE_OUT_POLICY, Series, Threshold, Watched};
 
 use super::{AlarmConfig, Expression};
+use crate::lambda::metric_name;
 
 impl AlarmConfig {
+    /// Every alarm of the stack. The template's parameters, which a threshold may be, are looked up.
+    ///
+    /// # Errors
+    /// An alarm's threshold is a parameter that is not known.
+    pub fn all_declared(parameter: impl Fn(&str) -> Option<f64>) -> Result<Vec<AlarmConfig>, String> {
+        ALARMS.iter().map(|alarm| AlarmConfig::declared(alarm, &parameter)).collect()
+    }
+
     /// An alarm as the stack has it. The template's parameters, which a threshold may be, are looked up.
     ///
     /// # Errors
-    /// The alarm watches a metric that AWS publishes by itself and this world does not have, or a parameter that is not
-    /// known.
+    /// The alarm's threshold is a parameter that is not known.
     pub fn declared(alarm: &Alarm, parameter: impl Fn(&str) -> Option<f64>) -> Result<AlarmConfig, String> {
         let watches = match &alarm.watches {
             Watched::Metric(metric, statistic) => Expression::metric(metric.name(), *statistic),
-            Watched::Expression { expression, .. } => convert(expression)?,
+            Watched::Expression { expression, .. } => convert(expression),
         };
         let threshold = match alarm.threshold {
             Threshold::Number(number) => number,
@@ -35,20 +43,16 @@ impl AlarmConfig {
     }
 }
 
-fn convert(expression: &alarms::Expression) -> Result<Expression, String> {
+fn convert(expression: &alarms::Expression) -> Expression {
     use alarms::Expression as Declared;
-    let boxed = |expression| convert(expression).map(Box::new);
-    Ok(match expression {
-        Declared::Series(Series { source: Source::Pool(metric), statistic, .. }) => {
-            Expression::metric(metric.name(), *statistic)
-        }
-        Declared::Series(Series { source: Source::Errors(_) | Source::Throttles(_), id, .. }) => {
-            return Err(format!("{id} is a metric of Lambda, which this world does not have"));
-        }
+    let boxed = |expression| Box::new(convert(expression));
+    match expression {
+        Declared::Series(Series { source, statistic, .. }) => Expression::metric(&metric_name(*source), *statistic),
         Declared::Number(number) => Expression::Number(*number),
-        Declared::Fill(filled, number) => Expression::Fill(boxed(filled)?, *number),
-        Declared::Sum(parts) => Expression::Sum(parts.iter().map(convert).collect::<Result<_, _>>()?),
-        Declared::Quotient(one, other) => Expression::Quotient(boxed(one)?, boxed(other)?),
-        Declared::IsAtLeast(one, other) => Expression::IsAtLeast(boxed(one)?, boxed(other)?),
-    })
+        Declared::Fill(filled, number) => Expression::Fill(boxed(filled), *number),
+        Declared::Sum(parts) => Expression::Sum(parts.iter().map(convert).collect()),
+        Declared::Quotient(one, other) => Expression::Quotient(boxed(one), boxed(other)),
+        Declared::IsAtLeast(one, other) => Expression::IsAtLeast(boxed(one), boxed(other)),
+        Declared::Where(condition, value, number) => Expression::Where(boxed(condition), boxed(value), *number),
+    }
 }

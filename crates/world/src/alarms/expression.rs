@@ -18,6 +18,8 @@ pub enum Expression {
     Quotient(Box<Expression>, Box<Expression>),
     /// `IF`: 1 where the first is at least the second, else 0.
     IsAtLeast(Box<Expression>, Box<Expression>),
+    /// `IF`: the second where the first is at least 1, else this number.
+    Where(Box<Expression>, Box<Expression>, f64),
 }
 
 impl Expression {
@@ -33,7 +35,7 @@ impl Expression {
             Expression::Number(_) => Vec::new(),
             Expression::Fill(filled, _) => filled.names(),
             Expression::Sum(parts) => parts.iter().flat_map(Expression::names).collect(),
-            Expression::Quotient(one, other) | Expression::IsAtLeast(one, other) => {
+            Expression::Quotient(one, other) | Expression::IsAtLeast(one, other) | Expression::Where(one, other, _) => {
                 [one.names(), other.names()].concat()
             }
         }
@@ -52,6 +54,10 @@ impl Expression {
             }
             Expression::IsAtLeast(one, other) => {
                 Some(if one.value(look_up)? >= other.value(look_up)? { 1.0 } else { 0.0 })
+            }
+            Expression::Where(condition, value, number) => {
+                let (condition, value) = (condition.value(look_up)?, value.value(look_up)?);
+                Some(if condition >= 1.0 { value } else { *number })
             }
         }
     }
@@ -76,6 +82,9 @@ mod tests {
             (Expression::IsAtLeast(boxed("six"), boxed("six")), Some(1.0)),
             (Expression::IsAtLeast(boxed("zero"), boxed("six")), Some(0.0)),
             (Expression::IsAtLeast(boxed("six"), boxed("gap")), None),
+            (Expression::Where(boxed("six"), boxed("zero"), 9.0), Some(0.0)),
+            (Expression::Where(boxed("zero"), boxed("six"), 9.0), Some(9.0)),
+            (Expression::Where(boxed("gap"), boxed("six"), 9.0), None),
         ];
         for (expression, value) in rows {
             assert_eq!(expression.value(&known), value, "{expression:?}");

@@ -1,0 +1,99 @@
+//! What the functions are held to where nothing is cut: a Jibri that fails again and again, launches in vain, and files
+//! that wait on an instance in service. Each rule is on where `AuditLimits` has a figure for it.
+
+use super::{
+    Milliseconds, World,
+    audit::invariant,
+    machine::{Activity, Lifecycle, Machine},
+};
+
+const HOUR_MS: Milliseconds = 3_600_000;
+/// After how many failures in a row, without a success, a Jibri is known to be bad.
+pub(super) const KNOWN_AFTER: u32 = 2;
+/// For how long a Jibri must have been idle before a file on its instance is forgotten.
+const IDLE_FOR_MS: Milliseconds = 30 * 60_000;
+/// How long ago that must have been to be counted in the summary.
+const KNOWN_FOR_MS: Milliseconds = 15 * 60_000;
+
+/// Within what time of idleness each folder is tried.
+const RETRIED_WITHIN_MS: Milliseconds = 20 * 60_000;
+
+impl World {
+    /// A recording has failed on this Jibri: at its START, or soon after.
+    pub(super) fn count_failure_on(&mut self, id: &str, request: usize) {
+        let now = self.now;
+        let Some(machine) = self.machines.get_mut(id).filter(|machine| machine.jibri.is_up()) else { return };
+        let (count, known_since) = machine.jibri.failures;
+        let second = (count + 1 == KNOWN_AFTER).then_some(now);
+        machine.jibri.failures = (count + 1, known_since.or(second));
+        if second.is_some() {
+            self.audit_change();
+        }
+        let Some(machine) = self.machines.get(id) else { return };
+        let active = machine.is_active();
+        let Some(known_since) = known_since.filter(|_| active) else { return };
+        if self.tally.last_success_began_at.is_none_or(|at| at < known_since) {
+            return;
+        }
+        self.tally.failed_on_known_bad += u64::from(now - known_since > KNOWN_FOR_MS);
+        let could_act_since = known_since.max(self.heard_since());
+        let limit_ms = self.config.audit.and_then(|limits| limits.known_bad_ms);
+        if self.config.hook.is_some() && limit_ms.is_some_and(|limit_ms| now - could_act_since > limit_ms) {
+            let minutes = (now - known_since) / 60_000;
+            let detail = format!("request {request} fails on {id}, which has failed for {minutes} minutes");
+            self.breach(invariant::SERVICE, detail);
+        }
+    }
+
+    /// A launch begins whose Jibri will never register.
+    pub(super) fn count_launch_in_vain(&mut self) {
+        let now = self.now;
+        self.audit.launches_in_vain.push_back(now);
+        while self.audit.launches_in_vain.front().is_some_and(|at| now - at > HOUR_MS) {
+            self.audit.launches_in_vain.pop_front();
+        }
+        let count = self.audit.launches_in_vain.len();
+        let most = self.config.audit.and_then(|limits| limits.launches_in_vain_per_hour);
+        if most.is_some_and(|most| count > most) {
+            self.breach(invariant::LAUNCHES, format!("{count} launches within an hour never register"));
+        }
+    }
+
+    /// Looks whether a file has waited for too long on an instance in service whose Jibri is idle, although its
+    /// upload would succeed.
+    pub fn audit_files(&mut self) {
+        let Some(limit_ms) = self.config.audit.and_then(|limits| limits.file_age_ms) else { return };
+        if self.config.rates.uploads_fail > 0.0 {
+            return;
+        }
+        let now = self.now;
+        // What a crash left is not touched while a Jibri records; then the timer has its patience.
+        let free = |machine: &Machine| machine.jibri.busy_until.is_none_or(|until| now - until > RETRIED_WITHIN_MS);
+        let idle = |machine: &&Machine| {
+            machine.lifecycle == Lifecycle::InService
+                && machine.exists()
+                && free(machine)
+                && machine.jibri.activity == Activity::Idle
+                && !machine.jibri.finalize_missing
+                && machine.jibri.failing_uploads == 0
+                && machine.jibri.busy_until.is_none_or(|until| now - until > IDLE_FOR_MS)
+        };
+        let possible_since = self.tally.uploads_possible_since;
+        let forgotten = self.machines.values().filter(idle).find_map(|machine| {
+            let since = machine.jibri.upload_failed_at.max(possible_since);
+            let waits = machine.jibri.leftovers.iter().find(|folder| now - folder.since.max(since) > limit_ms)?;
+            Some((machine.id.clone(), waits.session.clone(), (now - waits.since) / 60_000))
+        });
+        if let Some((id, session, minutes)) = forgotten {
+            self.breach(invariant::FILES, format!("{session} has waited on {id} for {minutes} minutes"));
+        }
+    }
+
+    /// Since when every Jicofo tells what is so.
+    fn heard_since(&self) -> Milliseconds {
+        let jicofo = &self.jicofo;
+        let away = [jicofo.away, jicofo.last_away].into_iter().flatten().map(|(until, _)| until);
+        let moments = away.chain(jicofo.back_at).chain(self.stale.jicofo_until()).chain([jicofo.last_empty_until]);
+        moments.max().unwrap_or(self.config.start)
+    }
+}
