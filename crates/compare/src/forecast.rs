@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use forecast::{Forecast as Targets, Input, Minute, SLOT_SECONDS, State};
 use planner::{
     Action, Command, CommandOutcome, DrainHook, DrainResult, Ec2Record, Ec2State, Group, HealthStatus, Instance,
-    InstanceId, InstanceReport, JibriProcess, JibriStatus, LifecycleState, Observation, Proof, Reading, Recorded,
-    Signal, Target, Timestamp, plan_scale_in, plan_scale_out,
+    InstanceId, InstanceReport, JibriProcess, JibriStatus, Jicofos, LifecycleState, Observation, Proof, Reading,
+    Recorded, Signal, Target, Timestamp, plan_scale_in, plan_scale_out,
 };
 
 use super::pool::{Pool, PoolPolicy};
@@ -166,6 +166,7 @@ impl Forecast {
                     doubted_at: None,
                 }),
                 jibri,
+                listed_by: Jicofos::only(0),
                 last_selected_at: last_selected_at.map(Timestamp),
                 last_failed_at: None,
                 check: memory.check.clone().map_or(Reading::Unlisted, Reading::Read),
@@ -187,6 +188,7 @@ impl Forecast {
             untagged: false,
             unaccounted_busy: 0,
             strangers: Vec::new(),
+            empty_jicofos: Vec::new(),
             target: Some(self.target(pool.now())),
         }
     }

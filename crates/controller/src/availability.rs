@@ -109,6 +109,7 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
         descriptions: Some(ports.reader.describe_instances().await),
         jicofos: Some(jicofos),
         target: Some(target),
+        jicofo_urls: settings.jicofo_urls.clone(),
         own_jibris: settings.own_jibris.clone(),
         after_silence: silence.ended_within(AFTER_SILENCE_SECONDS, now),
         silent_seconds,
@@ -120,10 +121,6 @@ async fn sample<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Clock>(
     silence.update(&observed.observation.signal, now);
     for oddity in &observed.oddities {
         warn!(oddity, "ignored what cannot be read");
-    }
-    for place in &observed.empty_jicofos {
-        let jicofo = settings.jicofo_urls.get(*place).map_or("unknown", String::as_str);
-        warn!(jicofo, "this Jicofo lists no Jibri, while another lists some: it refuses every recording");
     }
 
     let plan = plan_scale_out(&settings.policy, &observed.observation);

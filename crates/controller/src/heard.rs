@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use planner::{Instance, InstanceId, JibriStatus, Timestamp};
+use planner::{Instance, InstanceId, JibriStatus, Jicofos, Timestamp};
 
 use crate::{
     ports::{CallError, JicofoJibri, JicofoReading, JicofoStats},
@@ -15,6 +15,7 @@ struct Told {
     busy: bool,
     last_selected_at: Option<Timestamp>,
     last_failed_at: Option<Timestamp>,
+    listed_by: Jicofos,
 }
 
 /// What the Jicofos said together.
@@ -38,9 +39,9 @@ impl Heard {
             match reading {
                 Ok(reading) if reading.jibris.is_empty() => {
                     heard.empty.push(place);
-                    heard.add(reading);
+                    heard.add(place, reading);
                 }
-                Ok(reading) => heard.add(reading),
+                Ok(reading) => heard.add(place, reading),
                 Err(error) => heard.failures.push(error.to_string()),
             }
         }
@@ -48,15 +49,22 @@ impl Heard {
     }
 
     /// A Jibri may serve several Jicofos: it is busy if any of them keeps it busy, and selected when the last did.
-    fn add(&mut self, reading: JicofoReading) {
+    fn add(&mut self, place: usize, reading: JicofoReading) {
         self.answers += 1;
         self.stats.conferences += reading.stats.conferences;
         self.stats.participants += reading.stats.participants;
         self.stats.jibri_sessions += reading.stats.jibri_sessions;
         self.stats.jibri_failures_total += reading.stats.jibri_failures_total;
         for JicofoJibri { nickname, healthy, busy, last_selected_at, last_failed_at } in reading.jibris {
-            let unheard = Told { healthy: true, busy: false, last_selected_at: None, last_failed_at: None };
+            let unheard = Told {
+                healthy: true,
+                busy: false,
+                last_selected_at: None,
+                last_failed_at: None,
+                listed_by: Jicofos::default(),
+            };
             let told = self.jibris.entry(nickname).or_insert(unheard);
+            told.listed_by = told.listed_by.and(Jicofos::only(place));
             told.busy |= busy;
             told.healthy &= healthy;
             told.last_selected_at = told.last_selected_at.max(last_selected_at);
@@ -78,6 +86,11 @@ impl Heard {
                 (status, jibri.last_selected_at, jibri.last_failed_at)
             }
         }
+    }
+
+    /// Which of the Jicofos list a Jibri of this name.
+    pub(crate) fn listed_by(&self, id: &InstanceId) -> Jicofos {
+        self.jibris.get(id.as_str()).map_or(Jicofos::default(), |told| told.listed_by)
     }
 
     /// How many more Jibris are busy than there are recordings and streams, whosever they are.

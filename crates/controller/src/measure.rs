@@ -1,6 +1,6 @@
 //! The values of the pool's metrics. What is unknown is left out: it is not zero.
 
-use planner::{Action, Counts, JibriStatus, Observation, Plan, Signal, Timestamp};
+use planner::{Action, Counts, JibriStatus, Observation, Plan, Signal, Timestamp, wanted_target};
 
 use crate::{metrics::Metric, observe::Observed, ports::Datum};
 
@@ -29,11 +29,11 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         datum(Metric::MaxSize, observation.group.max_size, now),
     ];
     // Where a Jicofo is silent, none that is known to be empty does not mean that none is.
-    let empty = u64::try_from(observed.empty_jicofos.len()).unwrap_or(u64::MAX);
+    let empty = u64::try_from(observation.empty_jicofos.len()).unwrap_or(u64::MAX);
     if observation.signal == Signal::Fresh || empty > 0 {
         metrics.push(datum(Metric::EmptyJicofos, empty, now));
     }
-    if let Some(target) = &observation.target {
+    if let Some(target) = wanted_target(observation) {
         metrics.extend([datum(Metric::SpareTarget, target.spare, now), datum(Metric::HoldTarget, target.hold, now)]);
     }
     metrics.push(datum(Metric::DrainingJibris, counts.draining, now));

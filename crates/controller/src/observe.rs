@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use planner::{
-    Command, CommandOutcome, DrainHook, Ec2Record, Instance, InstanceId, JibriStatus, LifecycleState, Observation,
-    Reading, Signal, Timestamp, all_have_exited,
+    Command, CommandOutcome, DrainHook, Ec2Record, Instance, InstanceId, JibriStatus, Jicofos, LifecycleState,
+    Observation, Reading, Signal, Timestamp, all_have_exited, has_exited,
 };
 use tracing::info;
 
@@ -21,8 +21,6 @@ pub(crate) struct Observed {
     pub(crate) observation: Observation,
     /// The counters of all Jicofos that answered, added up.
     pub(crate) stats: JicofoStats,
-    /// The places of the Jicofos that list no Jibri beside one that lists some.
-    pub(crate) empty_jicofos: Vec<usize>,
     /// What an operator should look at.
     pub(crate) oddities: Vec<String>,
     /// The questions that got no answer, Jicofo's apart: these are in the signal.
@@ -68,6 +66,7 @@ pub(crate) fn observe(readings: Readings) -> Observed {
             outdated: member.outdated,
             ec2: ec2.take(&member.id).map(|description| read_record(&description, now, &mut oddities)),
             jibri,
+            listed_by: heard.as_ref().map_or(Jicofos::default(), |heard| heard.listed_by(&member.id)),
             last_selected_at,
             last_failed_at,
             check: checks.take(&member.id),
@@ -75,6 +74,9 @@ pub(crate) fn observe(readings: Readings) -> Observed {
             terminating_since: terminations.take(&member.id),
             id: member.id,
         });
+    }
+    if let Some(heard) = &heard {
+        doubt_missing(heard, &mut instances, now, readings.check_validity_seconds);
     }
     let signal = match &heard {
         None => Signal::NotAsked,
@@ -87,7 +89,8 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         },
     };
     let heard = heard.unwrap_or_default();
-    let empty_jicofos = heard.empty_beside(&instances).to_vec();
+    let named = |place: &usize| readings.jicofo_urls.get(*place).cloned().unwrap_or_else(|| format!("Jicofo {place}"));
+    let empty_jicofos = heard.empty_beside(&instances).iter().map(named).collect();
     let observation = Observation {
         now,
         group: group.sizes,
@@ -97,10 +100,11 @@ pub(crate) fn observe(readings: Readings) -> Observed {
         after_silence: readings.after_silence,
         untagged: readings.untagged,
         strangers: heard.strangers(&instances, &readings.own_jibris),
+        empty_jicofos,
         target: readings.target,
         instances,
     };
-    Observed { observation, empty_jicofos, stats: heard.stats, oddities, failures }
+    Observed { observation, stats: heard.stats, oddities, failures }
 }
 
 /// One answer about many instances, by instance.
@@ -165,6 +169,19 @@ fn trouble(heard: &Heard, instances: &[Instance], now: Timestamp, check_validity
         return None;
     }
     Some(format!("Jicofo lists none of the {registered} Jibris that have registered"))
+}
+
+/// A Jicofo with an empty list, beside one that lists some, may have lost its XMPP and forgotten Jibris that run. What had
+/// registered and is in no list is then unknown, unless it says itself that it has exited.
+fn doubt_missing(heard: &Heard, instances: &mut [Instance], now: Timestamp, check_validity_seconds: u64) {
+    if heard.empty_beside(instances).is_empty() {
+        return;
+    }
+    for instance in instances.iter_mut().filter(|instance| instance.jibri == JibriStatus::Missing) {
+        if instance.is_active() && instance.has_registered() && !has_exited(instance, now, check_validity_seconds) {
+            instance.jibri = JibriStatus::Unknown;
+        }
+    }
 }
 
 /// A hook of this name that holds launches holds no drain.

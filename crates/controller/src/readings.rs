@@ -31,6 +31,8 @@ pub(crate) struct Readings {
     pub(crate) terminations: Answer<BTreeMap<InstanceId, Timestamp>>,
     /// How many Jibris are wanted.
     pub(crate) target: Option<Target>,
+    /// The URL of each Jicofo, in the order of the answers.
+    pub(crate) jicofo_urls: Vec<String>,
     /// The operator's own Jibris: nicknames, with a star at the end for any more.
     pub(crate) own_jibris: Vec<String>,
     /// Whether this invocation has had no signal until a moment ago.
@@ -57,6 +59,7 @@ impl Readings {
             drains: None,
             terminations: None,
             target: None,
+            jicofo_urls: Vec::new(),
             own_jibris: Vec::new(),
             after_silence: false,
             untagged: false,

@@ -1,12 +1,13 @@
 //! Any plan, held against the invariants. Written from the invariants, not from the planner.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Action, CommandOutcome, DrainHook, DrainResult, HealthStatus, Instance, InstanceId, Invariant, JibriProcess,
-    JibriStatus, LifecycleState, Observation, Plan, Policy, Stage, Violation, count_pool, judge_service,
+    JibriStatus, Jicofos, LifecycleState, Observation, Plan, Policy, Stage, Violation, count_pool, judge_service,
     launch::{LaunchProgress, is_kept, launch_progress},
     proof::with_proofs,
+    wanted_target,
 };
 
 /// Holds a plan against the invariants; an error lists all that it would break.
@@ -113,6 +114,7 @@ impl Check<'_> {
         self.require(available <= counts.surplus, Invariant::Hold, || {
             format!("{available} available Jibris would end, {} are surplus", counts.surplus)
         });
+        self.own_spares(plan);
         let desired = group.desired_capacity.saturating_sub(decrements);
         self.require(decrements == 0 || desired >= group.min_size, Invariant::Sizes, || {
             format!(
@@ -128,6 +130,30 @@ impl Check<'_> {
     /// Whether an instance that ends is replaced for its failures. Where another would fare no better, it ends like any other.
     fn is_trial(&self, instance: &Instance) -> bool {
         instance.is_failing() && judge_service(self.observation).replacement_helps
+    }
+
+    /// Each Jicofo that shares its Jibris with no other keeps its own spares.
+    fn own_spares(&mut self, plan: &Plan) {
+        let Some(target) = &self.observation.target else { return };
+        if wanted_target(self.observation)
+            .is_none_or(|wanted| wanted.spare == target.spare && wanted.hold == target.hold)
+        {
+            return;
+        }
+        let mut left: BTreeMap<Jicofos, (u32, u32)> = BTreeMap::new();
+        let ended: BTreeSet<&InstanceId> = plan.actions_of(Stage::Terminations).filter_map(Action::instance).collect();
+        for one in self.observation.instances.iter().filter(|one| one.is_active() && one.jibri == JibriStatus::Idle) {
+            let goes = ended.contains(&one.id) && !self.is_trial(one);
+            let (stay, go) = left.entry(one.listed_by).or_default();
+            *stay += u32::from(!goes);
+            *go += u32::from(goes);
+        }
+        let held = target.hold.max(target.spare);
+        for (jicofo, (stay, go)) in left {
+            self.require(go == 0 || stay >= held, Invariant::Hold, || {
+                format!("{go} of {jicofo:?} would end, and {stay} of the {held} stay that it is to keep")
+            });
+        }
     }
 
     /// Jibris that fail their recordings are not replaced in circles: one at a time, and every other instance is marked.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Command, Proof, Reading, Timestamp};
+use crate::{Command, Jicofos, Proof, Reading, Timestamp};
 
 /// An EC2 instance id, which is also the Jibri's nickname in Jicofo's brewery.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,8 @@ pub struct Instance {
     pub ec2: Reading<Ec2Record>,
     /// What Jicofo says of it now.
     pub jibri: JibriStatus,
+    /// Which of the Jicofos list it.
+    pub listed_by: Jicofos,
     /// When Jicofo last gave it a recording; `None` for never.
     pub last_selected_at: Option<Timestamp>,
     /// When it last refused to start one, as far as Jicofo remembers; `None` for never.
@@ -168,7 +170,7 @@ pub enum JibriStatus {
     Unhealthy,
     /// Every Jicofo answered, and none lists it.
     Missing,
-    /// A Jicofo gave no answer, and no other lists it.
+    /// No Jicofo lists it, and one gave no answer, or an empty list while it had registered.
     Unknown,
     /// This tick has no use for Jicofo, and did not ask.
     NotAsked,

@@ -25,7 +25,9 @@ pub struct Observation {
     pub unaccounted_busy: u32,
     /// Jibris that Jicofo lists and the group does not hold, by nickname.
     pub strangers: Vec<String>,
-    /// How many available Jibris are wanted; `None` where the tick has no use for it, and did not ask.
+    /// The Jicofos that list no Jibri, while another lists some of the group.
+    pub empty_jicofos: Vec<String>,
+    /// How many available Jibris one Jicofo wants; `None` where the tick has no use for it, and did not ask.
     pub target: Option<Target>,
 }
 

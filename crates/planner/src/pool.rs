@@ -5,7 +5,7 @@ use crate::{
     busy::stuck_seconds,
     judge_service,
     launch::{self, LaunchProgress, launch_progress},
-    vanished,
+    shards, vanished,
 };
 
 /// The pool in numbers, each in instances.
@@ -78,16 +78,16 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     // Where another launch would fare no better, a Jibri that fails is the one to have: none is launched in its place.
     let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
     // Without a target nothing is missing, and nothing is too much.
-    if let Some(target) = &observation.target {
-        let coming = counts.available + counts.pending + counts.returning + kept;
-        counts.shortfall = target.spare.saturating_sub(coming);
+    if observation.target.is_some() {
+        let (lacking, surplus) = shards::gap(observation, counts.available + kept);
+        counts.shortfall = lacking.saturating_sub(counts.pending + counts.returning);
         // One may be bad luck. Where several do not register, what is launched now would fare like them: one at a time shows
         // whether that is still so.
         let several = counts.unregistered > 1 || counts.pending > counts.unlaunched;
         if several && launch::marker(policy, observation).is_some() {
             counts.shortfall = counts.shortfall.min(1u32.saturating_sub(counts.pending));
         }
-        counts.surplus = (counts.available + kept).saturating_sub(target.hold.max(target.spare));
+        counts.surplus = surplus;
     }
     counts
 }

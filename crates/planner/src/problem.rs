@@ -48,6 +48,11 @@ pub enum Problem {
         /// For how long this invocation has seen nothing else, in seconds.
         for_seconds: u64,
     },
+    /// A Jicofo lists no Jibri, while another lists some.
+    EmptyJicofo {
+        /// Its URL.
+        jicofo: String,
+    },
     /// No hook is known to hold what would be terminated.
     Unheld(Unheld),
     /// The hook holds a drain, and not for long enough.
@@ -162,6 +167,11 @@ impl fmt::Display for Problem {
             Problem::SignalLost { why, for_seconds } => {
                 write!(formatter, "there has been no signal from Jicofo for {}: {why}", Spoken(*for_seconds))
             }
+            Problem::EmptyJicofo { jicofo } => write!(
+                formatter,
+                "{jicofo} lists no Jibri, while another Jicofo lists some: it refuses every recording; look at its Prosody, and \
+                 at XMPP_SERVER"
+            ),
             Problem::Unheld(unheld) => unheld.fmt(formatter),
             Problem::Impatient(impatience) => impatience.fmt(formatter),
             Problem::ScaleInPaused { would } => {

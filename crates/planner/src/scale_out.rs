@@ -6,6 +6,7 @@ use crate::{
     pool::{Counts, count_pool},
     spoken::Spoken,
     vanished::state_of_gone,
+    wanted_target,
 };
 
 /// Plans scale-out, and notes which instances have registered.
@@ -43,7 +44,7 @@ pub fn plan_scale_out(policy: &Policy, observation: &Observation) -> Plan {
         plan.problems.push(Problem::ScaleOutPaused { to });
         return plan;
     }
-    let reason = match &observation.target {
+    let reason = match wanted_target(observation) {
         Some(target) if shortfall > 0 => format!(
             "{} available and {} pending, {} spare wanted by {}",
             counts.available, counts.pending, target.spare, target.source
@@ -99,6 +100,7 @@ fn explain_waits(policy: &Policy, observation: &Observation, counts: &Counts, pl
     if stuck >= policy.terminations_per_tick {
         plan.problems.push(Problem::LaunchesStuck { instances: stuck });
     }
+    plan.problems.extend(observation.empty_jicofos.iter().cloned().map(|jicofo| Problem::EmptyJicofo { jicofo }));
     if let Some((why, for_seconds)) = observation.signal.trouble() {
         plan.problems.push(Problem::SignalLost { why: why.to_owned(), for_seconds });
     }

@@ -44,3 +44,74 @@ fn while_one_jicofo_is_silent_no_launch_expires_and_growth_is_bounded() {
     let grace = Policy::default().signal_grace_seconds;
     assert!(!grown(0) && grown(grace));
 }
+
+/// An idle Jibri that one Jicofo lists alone.
+fn of_jicofo(place: usize, name: &str) -> Instance {
+    Instance { listed_by: Jicofos::only(place), check: says_idle(), ..idle(name, 30) }
+}
+
+fn raised_to(observation: &Observation) -> Option<u32> {
+    let plan = plan_scale_out(&Policy::default(), observation);
+    assert_eq!(check_plan(&Policy::default(), observation, &plan), Ok(()));
+    plan.steps.iter().find_map(|step| match step.action {
+        Action::RaiseDesired { to, .. } => Some(to),
+        _ => None,
+    })
+}
+
+#[test]
+fn each_jicofo_has_its_own_spares_where_its_jibris_are_its_own() {
+    let own = pool(vec![of_jicofo(0, "i-1"), of_jicofo(0, "i-2"), of_jicofo(1, "i-3")]);
+    assert_eq!(raised_to(&own), Some(4), "2 are wanted for each of two");
+    let shared = Jicofos::only(0).and(Jicofos::only(1));
+    let in_both =
+        pool(vec![Instance { listed_by: shared, ..of_jicofo(0, "i-1") }, of_jicofo(0, "i-2"), of_jicofo(1, "i-3")]);
+    assert_eq!(raised_to(&in_both), None, "one that both list tells that they share their Jibris");
+    let one_alone = pool(vec![of_jicofo(0, "i-1"), of_jicofo(0, "i-2")]);
+    assert_eq!(raised_to(&one_alone), None);
+}
+
+#[test]
+fn jibris_that_join_one_jicofo_after_the_other_are_not_taken_for_its_own() {
+    let own = pool(vec![of_jicofo(0, "i-1"), of_jicofo(1, "i-2")]);
+    assert_eq!(raised_to(&own), Some(4));
+    let just_joined = |at| with(of_jicofo(1, "i-2"), |record| record.registered_at = Some(at));
+    assert_eq!(raised_to(&pool(vec![of_jicofo(0, "i-1"), just_joined(NOW.minus_seconds(20))])), None);
+    assert_eq!(raised_to(&Observation { after_silence: true, ..own }), None);
+    let gone = |name| Instance { jibri: JibriStatus::Missing, listed_by: Jicofos::default(), ..idle(name, 30) };
+    let rejoin = pool(vec![of_jicofo(0, "i-1"), of_jicofo(1, "i-2"), gone("i-3"), gone("i-4")]);
+    assert_eq!(raised_to(&rejoin), None, "two have vanished together, and are expected back");
+}
+
+#[test]
+fn scale_in_takes_only_from_a_jicofo_that_has_more_than_it_is_to_keep() {
+    let with_two = |others: &[&str]| {
+        let mut instances: Vec<Instance> = ["i-1", "i-2", "i-3", "i-4"].map(|name| of_jicofo(0, name)).into();
+        instances.extend(others.iter().map(|name| of_jicofo(1, name)));
+        pool(instances)
+    };
+    let lacking = with_two(&["i-0"]);
+    assert_eq!(terminated(&plan_scale_in(&Policy::default(), &lacking)), [""; 0], "a launch may join either");
+    assert_eq!(raised_to(&lacking), Some(6), "the other Jicofo lacks one");
+    let pool = with_two(&["i-0", "i-00"]);
+    let plan = plan_scale_in(&Policy::default(), &pool);
+    assert_eq!(terminated(&plan), ["i-1", "i-2"], "two are held for each");
+    assert_eq!(check_plan(&Policy::default(), &pool, &plan), Ok(()));
+    let mut forced = Plan::default();
+    let action = Action::Terminate { instance: InstanceId::new("i-0"), decrement: true };
+    forced.steps.push(Step { action, reason: "a bug".into() });
+    let broken = check_plan(&Policy::default(), &pool, &forced).expect_err("its Jicofo keeps two");
+    assert!(broken.iter().any(|violation| violation.invariant == Invariant::Hold), "{broken:?}");
+}
+
+#[test]
+fn a_jicofo_that_lists_none_beside_one_that_lists_some_is_named() {
+    let empty = Observation {
+        empty_jicofos: vec!["http://10.0.2.5:8888".into()],
+        ..pool(vec![idle("i-1", 30), idle("i-2", 30)])
+    };
+    let problems = plan_scale_out(&Policy::default(), &empty).problems;
+    let text = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n");
+    assert!(text.starts_with("http://10.0.2.5:8888 lists no Jibri"), "{text}");
+    assert_eq!(raised_to(&empty), None, "another launch would join it no more than these");
+}

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use simulator::run::Runner;
-use world::{Happening, Incident, JicofoFault, Milliseconds, WorldConfig};
+use world::{Happening, Incident, JicofoAnswer, JicofoFault, Milliseconds, WorldConfig};
 
 /// So many recordings, a minute apart, of so long each.
 fn burst(after_start: Milliseconds, recordings: i64, duration_ms: Milliseconds) -> Vec<world::demand::Request> {
@@ -281,4 +281,63 @@ fn launches_that_fail_are_waited_for() {
     assert_eq!(runner.world().snapshot().desired, 2, "and not asked for again and again");
     go_on(&mut runner, 20 * MINUTE);
     assert_at_rest(&runner, 2);
+}
+
+/// Two Jicofos, each with Jibris of its own.
+fn two_shards() -> WorldConfig {
+    let mut config = group_of(0);
+    (config.max_size, config.jicofos, config.own_jibris) = (30, 2, true);
+    config
+}
+
+#[test]
+fn each_of_two_jicofos_with_jibris_of_its_own_keeps_its_spares() {
+    let mut config = two_shards();
+    // Those of the second Jicofo go on for an hour, and those of the first for a minute.
+    config.demand = (0..24)
+        .map(|index| request(90 * MINUTE + index * 2 * MINUTE, if index % 2 == 0 { MINUTE } else { HOUR }))
+        .collect();
+    let mut runner = at_work(config, &[("IDLE_COUNT_THRESHOLD", "2")]);
+    go_on(&mut runner, 80 * MINUTE);
+    assert_at_rest(&runner, 4);
+    go_on(&mut runner, 4 * HOUR);
+    let summary = runner.world().summary();
+    assert_eq!((summary.requests, summary.refused), (24, 0), "two spare for both together would not do");
+    assert_at_rest(&runner, 4);
+    assert!(terminations(&runner) > 0, "what is too much goes");
+    assert_eq!(complaints(&runner), [""; 0]);
+}
+
+#[test]
+fn the_jibris_of_a_jicofo_that_lists_none_for_an_hour_are_waited_for() {
+    let mut runner = at_work(two_shards(), &[]);
+    go_on(&mut runner, 80 * MINUTE);
+    assert_at_rest(&runner, 4);
+    let before = ids(&mut runner.world());
+    runner.world().cause(Incident::OneJicofoEmpty { for_ms: HOUR });
+    go_on(&mut runner, 2 * HOUR);
+    assert_at_rest(&runner, 4);
+    assert_eq!(ids(&mut runner.world()), before);
+}
+
+/// How many Jibris each of the two Jicofos lists.
+fn listed(runner: &Runner) -> [usize; 2] {
+    let answers = runner.world().jicofos();
+    [0, 1].map(|place| match &answers[place] {
+        JicofoAnswer::Answers(view) => view.brewery.len(),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn a_jicofo_whose_jibris_all_die_gets_others() {
+    let mut runner = at_work(two_shards(), &[]);
+    go_on(&mut runner, 80 * MINUTE);
+    assert_eq!(listed(&runner), [2, 2]);
+    while listed(&runner).iter().all(|jibris| *jibris > 0) {
+        runner.world().cause(Incident::JibriDies);
+        go_on(&mut runner, 30 * SECOND);
+    }
+    go_on(&mut runner, 2 * HOUR);
+    assert!(listed(&runner).iter().all(|jibris| *jibris >= 2), "{:?}", listed(&runner));
 }

@@ -59,6 +59,8 @@ pub struct WorldConfig {
     pub single_use: bool,
     /// How many Jicofos there are; every Jibri registers with each of them.
     pub jicofos: usize,
+    /// Instead, every Jibri registers with one of the Jicofos alone, in turn, as where one name stands for several addresses.
+    pub own_jibris: bool,
     /// What the functions are held to, for a world that is to find out whether they keep it.
     pub audit: Option<AuditLimits>,
 }
@@ -202,6 +204,7 @@ impl Default for WorldConfig {
             uploads_retried: true,
             single_use: false,
             jicofos: 1,
+            own_jibris: false,
             audit: None,
         }
     }

@@ -324,6 +324,7 @@ impl World {
                 failing: self.pending_incidents.take_failing_launch().then_some(Failing::Recording),
                 ..Jibri::default()
             },
+            launch: self.group.launches,
             ..Machine::new(id.clone(), zone.clone(), self.now)
         };
         self.machines.insert(id.clone(), machine);

@@ -155,7 +155,7 @@ impl World {
             Incident::JibriFails { how } => {
                 // The one that Jicofo takes next: a bad Jibri that is never taken does no harm.
                 let works = |id: &String| self.machines.get(id).is_some_and(|machine| machine.jibri.failing.is_none());
-                let next = self.select_jibri().filter(works);
+                let next = self.select_jibri(0).filter(works);
                 self.change(
                     |machine| {
                         machine.is_available()

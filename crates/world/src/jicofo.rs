@@ -46,7 +46,8 @@ impl JicofoFault {
 impl World {
     /// What Jicofo does when it is asked now.
     pub fn jicofo(&mut self) -> JicofoAnswer {
-        let view = self.stale.jicofo(self.now).cloned().unwrap_or_else(|| self.jicofo_view());
+        let mut view = self.stale.jicofo(self.now).cloned().unwrap_or_else(|| self.jicofo_view());
+        self.keep_listed(0, &mut view.brewery);
         match self.jicofo_fault() {
             None => JicofoAnswer::Answers(view),
             Some(fault) => fault.answer(view),
@@ -62,7 +63,8 @@ impl World {
             let fault = self.jicofo.last_away.filter(|(until, _)| last && self.now < *until).map(|(_, fault)| fault);
             let full = self.stale.jicofo(self.now).cloned().unwrap_or_else(|| self.jicofo_view());
             let empty = last && self.now < self.jicofo.last_empty_until;
-            let brewery = if empty { Vec::new() } else { full.brewery };
+            let mut brewery = if empty { Vec::new() } else { full.brewery };
+            self.keep_listed(number, &mut brewery);
             let total_recording_failures = if last { self.jicofo.last_refused } else { 0 };
             let view = JicofoView { brewery, total_recording_failures, ..JicofoView::default() };
             answers.push(match fault.or(self.jicofo_fault()) {
@@ -71,6 +73,19 @@ impl World {
             });
         }
         answers
+    }
+
+    /// Whether a Jibri registers with this Jicofo.
+    pub(super) fn lists(&self, jicofo: usize, machine: &Machine) -> bool {
+        let jicofos = u64::try_from(self.config.jicofos).unwrap_or(u64::MAX);
+        !self.config.own_jibris || usize::try_from(machine.launch % jicofos) == Ok(jicofo)
+    }
+
+    fn keep_listed(&self, jicofo: usize, brewery: &mut Vec<BreweryEntry>) {
+        let listed = |entry: &BreweryEntry| {
+            self.machines.get(&entry.nickname).is_none_or(|machine| self.lists(jicofo, machine))
+        };
+        brewery.retain(listed);
     }
 
     fn jicofo_fault(&self) -> Option<JicofoFault> {

@@ -227,6 +227,8 @@ pub(super) struct Machine {
     pub(super) id: String,
     pub(super) zone: String,
     pub(super) launched_at: Milliseconds,
+    /// The how many-th launch of the group it is.
+    pub(super) launch: u64,
     pub(super) in_service_at: Option<Milliseconds>,
     pub(super) ended_at: Option<Milliseconds>,
     /// When `DescribeInstances` begins to list it.
@@ -255,6 +257,7 @@ impl Machine {
             id,
             zone,
             launched_at: now,
+            launch: 0,
             in_service_at: None,
             ended_at: None,
             listed_at: now,

@@ -51,8 +51,7 @@ impl World {
             self.schedule(next.at.max(self.now), Due::Request(index + 1));
         }
         self.tally.requests += 1;
-        // Each Jicofo chooses among the Jibris of its own list alone.
-        let of_the_last = self.config.jicofos > 1 && (index + 1).is_multiple_of(self.config.jicofos);
+        let of_the_last = self.config.jicofos > 1 && index % self.config.jicofos == self.config.jicofos - 1;
         if of_the_last && self.now < self.jicofo.last_empty_until {
             self.jicofo.last_refused += 1;
             self.tally.refused += 1;
@@ -66,7 +65,7 @@ impl World {
     /// `JibriSession.start`, which calls itself for each Jibri that refuses (JibriSession.java:296 and on).
     fn start_session(&mut self, request: usize) {
         loop {
-            let selected = self.select_jibri();
+            let selected = self.select_jibri(request);
             let Some(session) = self.jicofo.sessions.get_mut(&request) else { return };
             session.starts += 1;
             session.on_at = None;
@@ -236,10 +235,13 @@ impl World {
     /// Among those that are available, not just selected, and without a failure in the last minute, the one whose
     /// last failure is longest ago. Equals are not drawn by lot: `minByOrNull` over a `ConcurrentHashMap` takes the
     /// first in an order that has nothing to do with time, and is the same until the set changes (JibriDetector.kt:74, 97).
-    pub(super) fn select_jibri(&self) -> Option<String> {
+    pub(super) fn select_jibri(&self, request: usize) -> Option<String> {
+        // Each Jicofo chooses among the Jibris of its own list alone.
+        let jicofo = request % self.config.jicofos;
         let past = |moment: Option<Milliseconds>, span: Milliseconds| moment.is_none_or(|at| self.now - at >= span);
         let eligible = |machine: &&Machine| {
             machine.jibri.seems_available()
+                && self.lists(jicofo, machine)
                 && past(machine.jibri.last_selected_at, SELECTION_PAUSE_MS)
                 && past(machine.jibri.last_failed_at, FAILURE_PENALTY_MS)
         };

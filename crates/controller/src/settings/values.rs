@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
 use jiff::tz::TimeZone;
+use planner::Jicofos;
 
 use super::{
     kinds::{Choice, CountLike, Duration, Name, Nicknames, OptionalName, Range, Switch, Text, UTC, Urls, Zone},
@@ -213,6 +214,7 @@ impl Readable for Urls {
         let different: BTreeSet<&str> = urls.iter().copied().collect();
         // One that stood there twice would count twice.
         let usable = urls.iter().all(|url| is_base_url(url)) && different.len() == urls.len();
+        let usable = usable && urls.len() <= Jicofos::MOST;
         usable.then(|| urls.into_iter().map(str::to_owned).collect())
     }
 
@@ -221,7 +223,7 @@ impl Readable for Urls {
     }
 
     fn allowed(&self) -> String {
-        "one or more different URLs such as http://10.0.1.5:8888, separated by commas".to_owned()
+        format!("one to {} different URLs such as http://10.0.1.5:8888, separated by commas", Jicofos::MOST)
     }
 }
 

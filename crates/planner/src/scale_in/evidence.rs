@@ -36,12 +36,16 @@ pub(super) fn evidence<'a>(view: &View<'_>, instance: &'a Instance) -> Evidence<
 /// Whether every Jicofo has answered and none lists a Jibri, for good reason: all instances that had registered and are
 /// to stay say themselves that their Jibri has exited, and said it within so many seconds.
 pub fn all_have_exited(instances: &[Instance], now: Timestamp, within_seconds: u64) -> bool {
-    let exited = |instance: &Instance| {
-        let says = instance.check.read().filter(|check| now.seconds_since(check.sent_at) <= within_seconds);
-        let report = says.map(|check| &check.outcome);
-        matches!(report, Some(CommandOutcome::Reported(InstanceReport { process: JibriProcess::Gone, .. })))
-    };
     let had_registered = |instance: &&Instance| instance.is_active() && instance.has_registered();
     let mut registered = instances.iter().filter(had_registered).peekable();
-    registered.peek().is_some() && registered.all(|instance| instance.jibri == JibriStatus::Missing && exited(instance))
+    registered.peek().is_some()
+        && registered
+            .all(|instance| instance.jibri == JibriStatus::Missing && has_exited(instance, now, within_seconds))
+}
+
+/// Whether an instance has said within so many seconds that its Jibri has exited.
+pub fn has_exited(instance: &Instance, now: Timestamp, within_seconds: u64) -> bool {
+    let says = instance.check.read().filter(|check| now.seconds_since(check.sent_at) <= within_seconds);
+    let report = says.map(|check| &check.outcome);
+    matches!(report, Some(CommandOutcome::Reported(InstanceReport { process: JibriProcess::Gone, .. })))
 }

@@ -8,7 +8,7 @@ mod room;
 mod states;
 mod victims;
 
-pub use evidence::all_have_exited;
+pub use evidence::{all_have_exited, has_exited};
 
 use crate::{
     Observation, Plan, Policy, Problem, Signal, Wait,
@@ -49,7 +49,7 @@ pub fn plan_scale_in(policy: &Policy, observation: &Observation) -> Plan {
     if let Some((why, _)) = observation.signal.trouble() {
         plan.waits.push(Wait::Signal { why: why.to_owned() });
     }
-    if let Signal::Lost { .. } = &observation.signal {
+    if matches!(observation.signal, Signal::Lost { .. }) || !observation.empty_jicofos.is_empty() {
         repairs::ask_missing(&view, &mut plan);
     }
     if !matches!(observation.signal, Signal::Fresh | Signal::Partial { .. }) || unheld.is_some() {

@@ -15,17 +15,17 @@ use super::{
 /// How many instances are asked at once where Jicofo lists none: as many as one command takes.
 const MOST_ASKED: usize = 50;
 
-/// Jicofo answers and lists no Jibri: either it has lost its XMPP, or all have exited. The instances themselves know.
+/// A Jicofo answers and lists no Jibri: either it has lost its XMPP, or all have exited. The instances themselves know.
 pub(super) fn ask_missing(view: &View<'_>, plan: &mut Plan) {
     let missing = view.observation.instances.iter().filter(|instance| {
         instance.lifecycle == LifecycleState::InService
-            && instance.jibri == JibriStatus::Missing
+            && matches!(instance.jibri, JibriStatus::Missing | JibriStatus::Unknown)
             && instance.has_registered()
             && matches!(evidence(view, instance), Evidence::None)
     });
     for instance in missing.take(MOST_ASKED) {
         let action = Action::Check { instance: instance.id.clone() };
-        plan.step(action, "Jicofo lists no Jibri at all, and this one had registered");
+        plan.step(action, "a Jicofo lists no Jibri at all, and this one had registered");
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Action, HealthStatus, Instance, InstanceId, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Stage,
-    Wait, judge_service, spoken::Spoken,
+    Wait, judge_service, shards::OwnSurplus, spoken::Spoken, wanted_target,
 };
 
 use super::{
@@ -21,13 +21,17 @@ const TICK_SECONDS: u64 = 60;
 /// Terminates what is more than is to be held, each after its own word.
 pub(super) fn plan_victims(view: &View<'_>, room: &mut Room, plan: &mut Plan) {
     let View { observation, counts, .. } = view;
-    let Some(target) = &observation.target else { return };
+    let Some(target) = wanted_target(observation) else { return };
     let ended: BTreeSet<InstanceId> =
         plan.actions_of(Stage::Terminations).filter_map(|action| action.instance().cloned()).collect();
     let mut left = counts.surplus.min(room.terminations);
+    let mut own = OwnSurplus::count(observation);
     for instance in order_candidates(view, &ended, 0) {
         if left == 0 {
             break;
+        }
+        if !own.take(instance) {
+            continue;
         }
         let decrement = room.follows();
         if decrement && room.desired <= room.min_size {
@@ -63,7 +67,7 @@ pub(super) fn plan_victims(view: &View<'_>, room: &mut Room, plan: &mut Plan) {
 /// Asks those that may go a minute from now. The answer is then there when they may, and the wait for it costs nothing.
 pub(super) fn ask_ahead(view: &View<'_>, room: &mut Room, plan: &mut Plan) {
     let View { policy, observation, counts } = view;
-    let Some(target) = &observation.target else { return };
+    let Some(target) = wanted_target(observation) else { return };
     let surplus = counts.available.saturating_sub(target.hold_soon);
     let mut left = surplus.min(policy.terminations_per_tick).min(room.desired.saturating_sub(room.min_size));
     let touched: BTreeSet<InstanceId> = plan.steps.iter().filter_map(|step| step.action.instance().cloned()).collect();

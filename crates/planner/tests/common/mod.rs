@@ -31,6 +31,7 @@ pub(crate) fn idle(name: &str, idle_minutes: u64) -> Instance {
             doubted_at: None,
         }),
         jibri: JibriStatus::Idle,
+        listed_by: Jicofos::only(0),
         last_selected_at: None,
         last_failed_at: None,
         check: Reading::Unlisted,
@@ -121,6 +122,7 @@ pub(crate) fn pool(instances: Vec<Instance>) -> Observation {
         untagged: false,
         unaccounted_busy: 0,
         strangers: vec![],
+        empty_jicofos: vec![],
         target: target(2, 2, 2),
     }
 }
