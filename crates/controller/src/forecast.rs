@@ -1,5 +1,7 @@
 //! Every five minutes: what will be wanted in the coming hour, written where the other functions read it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use forecast::{Forecast, Input, Minute, SLOT_SECONDS, SLOTS, State};
 use jiff::tz::TimeZone;
 use planner::Timestamp;
@@ -48,7 +50,7 @@ pub(crate) async fn run<R: CloudReader, W: CloudWriter, J: JicofoReader, C: Cloc
     let before = read_before(ports.reader.fetch_forecast().await, now)?;
     let history = ports.reader.fetch_history(now.minus_seconds(HISTORY_SECONDS), now).await?;
     let planned = fetch_planned(settings, &ports.reader, &mut errors).await;
-    let recordings_seconds = fetch_recordings(&ports.jicofo, now, &mut errors).await;
+    let recordings_seconds = fetch_recordings(&ports.reader, &ports.jicofo, now, &mut errors).await;
 
     let lead_seconds = lead_seconds(&history, settings.forecast.lead_seconds);
     let time_zone = &settings.forecast.time_zone;
@@ -152,15 +154,30 @@ async fn fetch_planned<R: CloudReader>(settings: &Settings, reader: &R, errors: 
     })
 }
 
-/// For how long each recording under way has lasted. Without an answer no recording is expected to end: more Jibris are kept.
-async fn fetch_recordings<J: JicofoReader>(jicofo: &J, now: Timestamp, errors: &mut TickError) -> Vec<i64> {
-    let mut began = std::collections::BTreeMap::new();
+/// For how long each recording under way on the group's instances has lasted. Without an answer no recording is expected to end:
+/// more Jibris are kept.
+async fn fetch_recordings<R: CloudReader, J: JicofoReader>(
+    reader: &R,
+    jicofo: &J,
+    now: Timestamp,
+    errors: &mut TickError,
+) -> Vec<i64> {
+    let group = match reader.describe_group().await {
+        Ok(group) => group,
+        Err(error) => {
+            errors.add(format!("forecast without the recordings under way: {error}"));
+            return Vec::new();
+        }
+    };
+    let ours: BTreeSet<&str> = group.members.iter().map(|member| member.id.as_str()).collect();
+    let mut began = BTreeMap::new();
     for reading in jicofo.fetch_jicofos().await {
         match reading {
             Ok(reading) => {
                 for jibri in reading.jibris.into_iter().filter(|jibri| jibri.busy) {
+                    let Some(id) = ours.get(jibri.nickname.as_str()) else { continue };
                     let at = jibri.last_selected_at.unwrap_or(now).min(now);
-                    let latest = began.entry(jibri.nickname).or_insert(at);
+                    let latest = began.entry(*id).or_insert(at);
                     *latest = at.max(*latest);
                 }
             }

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use controller::{Function, Ports, Settings, TickError, invoke, metrics::Metric, ports::*};
-use planner::{DrainResult, InstanceId, Timestamp};
+use planner::{DrainResult, Group, InstanceId, LifecycleState, Timestamp};
 use serde_json::{Value, json};
 
 /// Monday, 18 January 2027, 08:56:30 UTC.
@@ -14,6 +14,7 @@ struct Cloud {
     planned: Result<String, CallError>,
     history: Result<History, CallError>,
     jicofo: Result<JicofoReading, CallError>,
+    group: Result<GroupDescription, CallError>,
     written: RefCell<Vec<Value>>,
     published: RefCell<BTreeMap<Metric, f64>>,
     data: RefCell<Vec<Datum>>,
@@ -39,6 +40,19 @@ fn two_weeks() -> History {
     }
 }
 
+/// A group of so many instances, `i-0` and on.
+fn group_of(instances: u32) -> GroupDescription {
+    let member = |number: u32| GroupMember {
+        id: InstanceId::new(format!("i-{number}")),
+        zone: "a".into(),
+        lifecycle: LifecycleState::InService,
+        protected: true,
+        outdated: false,
+    };
+    let sizes = Group { min_size: 0, max_size: 100, desired_capacity: instances, retains_abandoned: true };
+    GroupDescription { sizes, members: (0..instances).map(member).collect() }
+}
+
 impl Default for Cloud {
     fn default() -> Cloud {
         Cloud {
@@ -46,6 +60,7 @@ impl Default for Cloud {
             planned: failed("ssm:GetParameter", CallErrorKind::ParameterNotFound),
             history: Ok(two_weeks()),
             jicofo: Ok(JicofoReading::default()),
+            group: Ok(group_of(40)),
             written: RefCell::default(),
             published: RefCell::default(),
             data: RefCell::default(),
@@ -55,7 +70,7 @@ impl Default for Cloud {
 
 impl CloudReader for &Cloud {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
-        unreachable!("a forecast looks at no group")
+        self.group.clone()
     }
 
     async fn describe_instances_page(&self, _: Option<String>) -> Result<Page<InstanceDescription>, CallError> {
@@ -295,8 +310,13 @@ fn what_was_refused_in_the_last_minutes_is_published_once_counted() {
     assert_eq!(refused, [(1, 0.0), (2, 0.0), (3, 8.0), (4, 0.0), (5, 0.0), (6, 0.0)]);
 }
 
-#[test]
-fn a_jicofo_that_does_not_answer_is_an_error_and_the_forecast_expects_no_recording_to_end() {
+/// How many the forecast wants at most within the first minutes.
+fn most(cloud: &Cloud) -> u64 {
+    written(cloud)["spare_targets"][4].as_u64().unwrap()
+}
+
+/// A Jicofo whose 40 Jibris have all been busy for ten minutes.
+fn forty_busy() -> JicofoReading {
     let jibri = |number: i32| JicofoJibri {
         nickname: format!("i-{number}"),
         healthy: true,
@@ -304,15 +324,29 @@ fn a_jicofo_that_does_not_answer_is_an_error_and_the_forecast_expects_no_recordi
         last_selected_at: Some(NOW.minus_seconds(600)),
         last_failed_at: None,
     };
-    let busy = JicofoReading { jibris: (0..40).map(jibri).collect(), ..JicofoReading::default() };
-    let (answers, silent) = (
-        Cloud { jicofo: Ok(busy), ..Cloud::default() },
-        Cloud { jicofo: failed("GET /stats", CallErrorKind::Other), ..Cloud::default() },
-    );
+    JicofoReading { jibris: (0..40).map(jibri).collect(), ..JicofoReading::default() }
+}
+
+#[test]
+fn what_does_not_answer_is_an_error_and_the_forecast_expects_no_recording_to_end() {
+    let answers = Cloud { jicofo: Ok(forty_busy()), ..Cloud::default() };
     assert_eq!(run(&answers, &[]), Ok(()));
+    let silent = Cloud { jicofo: failed("GET /stats", CallErrorKind::Other), ..Cloud::default() };
     assert!(run(&silent, &[]).unwrap_err().to_string().contains("GET /stats"));
-    let most = |cloud: &Cloud| written(cloud)["spare_targets"][4].as_u64().unwrap();
-    assert!(most(&silent) > most(&answers), "{} and {}", most(&silent), most(&answers));
+    let group = failed("autoscaling:DescribeAutoScalingGroups", CallErrorKind::Other);
+    let unread = Cloud { group, jicofo: Ok(forty_busy()), ..Cloud::default() };
+    assert!(run(&unread, &[]).unwrap_err().to_string().contains("DescribeAutoScalingGroups"));
+    for cloud in [&silent, &unread] {
+        assert!(most(cloud) > most(&answers), "{} and {}", most(cloud), most(&answers));
+    }
+}
+
+#[test]
+fn a_recording_of_another_owner_on_the_same_jicofo_is_not_expected_to_free_a_jibri_of_this_pool() {
+    let foreign = Cloud { jicofo: Ok(forty_busy()), group: Ok(group_of(0)), ..Cloud::default() };
+    let idle = Cloud { group: Ok(group_of(0)), ..Cloud::default() };
+    assert_eq!((run(&foreign, &[]), run(&idle, &[])), (Ok(()), Ok(())));
+    assert_eq!(written(&foreign)["spare_targets"], written(&idle)["spare_targets"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use controller::{Function, Ports, Settings, invoke, ports::*, target::decide_target};
 use futures_util::FutureExt;
-use planner::{DrainResult, InstanceId, Timestamp};
+use planner::{DrainResult, Group, InstanceId, LifecycleState, Timestamp};
 
 use super::{LARGEST_TARGET, NOW, assert_fit};
 
@@ -64,7 +64,15 @@ const NO_INSTANCE: &str = "a forecast touches no instance";
 
 impl CloudReader for &Cloud {
     async fn describe_group(&self) -> Result<GroupDescription, CallError> {
-        unreachable!("{NO_INSTANCE}")
+        let member = |number: usize| GroupMember {
+            id: InstanceId::new(format!("i-{number}")),
+            zone: "a".into(),
+            lifecycle: LifecycleState::InService,
+            protected: true,
+            outdated: false,
+        };
+        let sizes = Group { min_size: 0, max_size: 9, desired_capacity: 0, retains_abandoned: true };
+        Ok(GroupDescription { sizes, members: (0..self.recordings).map(member).collect() })
     }
 
     async fn describe_hook(&self) -> Result<Option<HookDescription>, CallError> {
