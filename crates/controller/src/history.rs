@@ -1,7 +1,5 @@
 //! Makes minutes of what CloudWatch remembers. What was not published is unknown, and not zero.
 
-use std::collections::BTreeMap;
-
 use forecast::Minute;
 use planner::Timestamp;
 
@@ -17,36 +15,67 @@ const MOST_JIBRIS: f64 = 10_000.0;
 pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: Timestamp) -> Vec<Minute> {
     let end = now.0.div_euclid(MINUTE_SECONDS);
     let most_starts = MOST_JIBRIS / samples_per_minute.max(1) as f64;
-    let starts = by_minute(&history.starts, end, most_starts);
-    let Some(first) = starts.keys().next().copied() else { return Vec::new() };
-    let failures = by_minute(&history.failures_total, end, f64::MAX);
-    let available = by_minute(&history.available, end, MOST_JIBRIS);
-    let busy = by_minute(&history.busy, end, MOST_JIBRIS);
-    let failed_starts = by_minute(&history.failed_starts, end, most_starts);
-    let strangers = by_minute(&history.strangers, end, MOST_JIBRIS);
-    let rises = differences(&failures);
-    let value = |values: &BTreeMap<i64, f64>, minute: i64| values.get(&minute).map(|value| *value as f32);
+    let starts = ByMinute::new(&history.starts, end, most_starts);
+    let Some(first) = starts.first() else { return Vec::new() };
+    let failures = ByMinute::new(&history.failures_total, end, f64::MAX);
+    let available = ByMinute::new(&history.available, end, MOST_JIBRIS);
+    let busy = ByMinute::new(&history.busy, end, MOST_JIBRIS);
+    let failed_starts = ByMinute::new(&history.failed_starts, end, most_starts);
+    let strangers = ByMinute::new(&history.strangers, end, MOST_JIBRIS);
     let minutes = first..end;
     minutes
         .map(|minute| Minute {
             // The average over a minute's samples, times their number: right even where some were taken twice.
-            starts: value(&starts, minute).map(|average| average * samples_per_minute as f32),
-            refused: rises.get(&minute).map(|rise| {
-                let failed = failed_starts.get(&minute).map_or(0.0, |average| average * samples_per_minute as f64);
-                let ours = available.get(&minute).unwrap_or(&0.0) + busy.get(&minute).unwrap_or(&0.0);
-                let all = ours + strangers.get(&minute).unwrap_or(&0.0);
-                count_refusals(*rise, failed, if all > 0.0 { ours / all } else { 1.0 }) as f32
+            starts: starts.at(minute).map(|average| average as f32 * samples_per_minute as f32),
+            refused: rise(&failures, minute).map(|rise| {
+                let failed = failed_starts.at(minute).map_or(0.0, |average| average * samples_per_minute as f64);
+                let ours = available.at(minute).unwrap_or(0.0) + busy.at(minute).unwrap_or(0.0);
+                let all = ours + strangers.at(minute).unwrap_or(0.0);
+                count_refusals(rise, failed, if all > 0.0 { ours / all } else { 1.0 }) as f32
             }),
-            available: value(&available, minute),
-            busy: value(&busy, minute),
+            available: available.at(minute).map(|value| value as f32),
+            busy: busy.at(minute).map(|value| value as f32),
         })
         .collect()
 }
 
-fn by_minute(series: &Series, end: i64, most: f64) -> BTreeMap<i64, f64> {
-    let usable = series.iter().filter(|(_, value)| value.is_finite() && *value >= 0.0);
-    let minutes = usable.map(|(at, value)| (at.0.div_euclid(MINUTE_SECONDS), value.min(most)));
-    minutes.filter(|(minute, _)| (end - MOST_MINUTES..end).contains(minute)).collect()
+/// The values of a series by minute, from the longest ago that is of use up to the minute of now.
+struct ByMinute {
+    begin: i64,
+    /// Not a number where none was published.
+    values: Vec<f64>,
+}
+
+impl ByMinute {
+    fn new(series: &Series, end: i64, most: f64) -> ByMinute {
+        let begin = end - MOST_MINUTES;
+        let mut values = vec![f64::NAN; usize::try_from(MOST_MINUTES).unwrap_or_default()];
+        for (at, value) in series.iter().filter(|(_, value)| value.is_finite() && *value >= 0.0) {
+            let minute = at.0.div_euclid(MINUTE_SECONDS);
+            let place = minute.checked_sub(begin).and_then(|place| usize::try_from(place).ok());
+            if let Some(slot) = place.and_then(|place| values.get_mut(place)) {
+                *slot = value.min(most);
+            }
+        }
+        ByMinute { begin, values }
+    }
+
+    fn first(&self) -> Option<i64> {
+        let place = self.values.iter().position(|value| !value.is_nan())?;
+        i64::try_from(place).ok().map(|place| self.begin + place)
+    }
+
+    fn at(&self, minute: i64) -> Option<f64> {
+        let place = usize::try_from(minute - self.begin).ok()?;
+        self.values.get(place).copied().filter(|value| !value.is_nan())
+    }
+}
+
+/// What a counter rose by in a minute. Where it falls, a Jicofo has restarted, and perhaps others go on counting in the same
+/// sum: what it rose by is not known. Nor is it known in which minute of a gap.
+fn rise(counter: &ByMinute, minute: i64) -> Option<f64> {
+    let (before, after) = (counter.at(minute - 1)?, counter.at(minute)?);
+    (after >= before).then(|| (after - before).min(MOST_JIBRIS))
 }
 
 /// How many requests of this pool were refused in a minute. Jicofo counts a request that was refused once, and once more for
@@ -54,15 +83,6 @@ fn by_minute(series: &Series, end: i64, most: f64) -> BTreeMap<i64, f64> {
 /// missed: where several serve one Jicofo, it is shared by their sizes.
 fn count_refusals(rise: f64, failed_starts: f64, share: f64) -> f64 {
     (rise - failed_starts).max(0.0) * share
-}
-
-/// What a counter rose by in each minute. Where it falls, a Jicofo has restarted, and perhaps others go on counting in
-/// the same sum: what it rose by is not known. Nor is it known in which minute of a gap.
-fn differences(counter: &BTreeMap<i64, f64>) -> BTreeMap<i64, f64> {
-    let pairs = counter.iter().zip(counter.iter().skip(1));
-    let neighbours = pairs.filter(|((before, _), (minute, _))| **before + 1 == **minute);
-    let rises = neighbours.filter(|((_, before), (_, after))| after >= before);
-    rises.map(|((_, before), (minute, after))| (*minute, (after - before).min(MOST_JIBRIS))).collect()
 }
 
 #[cfg(test)]

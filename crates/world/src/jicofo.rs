@@ -82,9 +82,8 @@ impl World {
     }
 
     fn keep_listed(&self, jicofo: usize, brewery: &mut Vec<BreweryEntry>) {
-        let listed = |entry: &BreweryEntry| {
-            self.machines.get(&entry.nickname).is_none_or(|machine| self.lists(jicofo, machine))
-        };
+        let listed =
+            |entry: &BreweryEntry| self.machines.get(&entry.nickname).is_none_or(|machine| self.lists(jicofo, machine));
         brewery.retain(listed);
     }
 

@@ -59,14 +59,19 @@ impl World {
     ) -> Result<Vec<(Milliseconds, f64)>, AwsError> {
         self.throttle("Throttling")?;
         let Some(minutes) = self.published.minutes.get(name) else { return Ok(Vec::new()) };
-        let mut periods: BTreeMap<Milliseconds, Aggregate> = BTreeMap::new();
+        // Minutes come in order, and so do the periods that they lie in.
+        let mut periods: Vec<(Milliseconds, Aggregate)> = Vec::with_capacity(minutes.len());
         for (minute, aggregate) in minutes.range(since.div_euclid(MINUTE_MS)..) {
             let begin = (minute * MINUTE_MS).div_euclid(period_ms) * period_ms;
-            let whole = periods.entry(begin).or_insert(Aggregate { sum: 0.0, samples: 0.0, ..*aggregate });
-            whole.sum += aggregate.sum;
-            whole.samples += aggregate.samples;
-            whole.least = whole.least.min(aggregate.least);
-            whole.most = whole.most.max(aggregate.most);
+            match periods.last_mut() {
+                Some((last, whole)) if *last == begin => {
+                    whole.sum += aggregate.sum;
+                    whole.samples += aggregate.samples;
+                    whole.least = whole.least.min(aggregate.least);
+                    whole.most = whole.most.max(aggregate.most);
+                }
+                _ => periods.push((begin, *aggregate)),
+            }
         }
         let value = |aggregate: Aggregate| match statistic {
             Statistic::Average => aggregate.sum / aggregate.samples,
