@@ -1,8 +1,10 @@
 //! What the functions are held to where nothing is cut: a Jibri that fails again and again, launches in vain, and files
 //! that wait on an instance in service. Each rule is on where `AuditLimits` has a figure for it.
 
+use controller::metrics::Metric;
+
 use super::{
-    Milliseconds, World,
+    MetricView, Milliseconds, World,
     audit::invariant,
     machine::{Activity, Lifecycle, Machine},
 };
@@ -10,6 +12,11 @@ use super::{
 const HOUR_MS: Milliseconds = 3_600_000;
 /// After how many failures in a row, without a success, a Jibri is known to be bad.
 pub(super) const KNOWN_AFTER: u32 = 2;
+/// After how many failures in a row, of which a function may have missed some or taken them for short recordings, none takes the
+/// Jibri for one that can record.
+const PROVEN_AFTER: u32 = 6;
+/// Within what time the functions know it, in milliseconds.
+const PROVEN_WITHIN_MS: Milliseconds = HOUR_MS;
 /// For how long a Jibri must have been idle before a file on its instance is forgotten.
 const IDLE_FOR_MS: Milliseconds = 30 * 60_000;
 /// How long ago that must have been to be counted in the summary.
@@ -41,6 +48,29 @@ impl World {
         if self.config.hook.is_some() && limit_ms.is_some_and(|limit_ms| now - could_act_since > limit_ms) {
             let minutes = (now - known_since) / 60_000;
             let detail = format!("request {request} fails on {id}, which has failed for {minutes} minutes");
+            self.breach(invariant::SERVICE, detail);
+        }
+    }
+
+    /// A function publishes how many Jibris are available: one that has failed again and again is not among them.
+    pub(super) fn audit_available(&mut self, data: &[MetricView]) {
+        let Some(limits) = self.config.audit.filter(|limits| limits.known_bad_ms.is_some()) else { return };
+        let available = data.iter().filter(|datum| datum.name == Metric::AvailableJibris.name());
+        let Some(counted) = available.map(|datum| datum.value).reduce(f64::max) else { return };
+        let now = self.now;
+        let blind_until = self.audit.growth.untagged_at.unwrap_or(self.config.start);
+        let could_since = self.asked_since().max(self.heard_since()).max(blind_until);
+        let proven = |machine: &&Machine| {
+            let (failures, since) = machine.jibri.failures;
+            let long = since.is_some_and(|since| now - since.max(could_since) > PROVEN_WITHIN_MS);
+            machine.is_active() && machine.is_available() && failures >= PROVEN_AFTER && long
+        };
+        let bad = u32::try_from(self.machines.values().filter(proven).count()).unwrap_or(u32::MAX);
+        let truth = self.truth(&limits);
+        let most = truth.available - bad + self.recent_changes();
+        let misled = self.stale.misleads_about_jibris(now) || self.stale.misleads_about_aws(now);
+        if bad > 0 && counted > f64::from(most) && !misled {
+            let detail = format!("{counted} Jibris are counted as available, and {most} are at most: {bad} fail");
             self.breach(invariant::SERVICE, detail);
         }
     }
@@ -90,7 +120,7 @@ impl World {
     }
 
     /// Since when every Jicofo tells what is so.
-    fn heard_since(&self) -> Milliseconds {
+    pub(super) fn heard_since(&self) -> Milliseconds {
         let jicofo = &self.jicofo;
         let away = [jicofo.away, jicofo.last_away].into_iter().flatten().map(|(until, _)| until);
         let moments = away.chain(jicofo.back_at).chain(self.stale.jicofo_until()).chain([jicofo.last_empty_until]);

@@ -114,6 +114,8 @@ impl Watch<'_> {
                 strike.befall(self.runner);
             }
             self.runner.world().audit_files();
+            self.runner.world().audit_launches();
+            self.runner.world().audit_plenty();
             let found = self.runner.world().breaches().first().cloned();
             if let Some(breach) = found.or_else(|| self.look(now)) {
                 return Some(breach);
