@@ -98,6 +98,8 @@ pub(super) struct Audit {
     pub(super) hook_deleted_at: Option<Milliseconds>,
     /// When launches began whose Jibri never registers; of the last hour.
     pub(super) launches_in_vain: VecDeque<Milliseconds>,
+    /// Since when Jibris that fail are counted as available.
+    pub(super) miscounted_since: Option<Milliseconds>,
     pub(super) growth: Growth,
     pub(super) plenty: Plenty,
 }

@@ -80,6 +80,27 @@ fn launches_that_never_register_must_be_followed_by_others() {
 }
 
 #[test]
+fn a_drain_that_goes_on_beyond_its_limit_is_a_breach() {
+    let broken_after = |minutes: i64, asked_every_minute: bool| {
+        let mut world = settled(audited(3));
+        let id = ids(&mut world)[0].clone();
+        world.cause(Incident::RemoveProtection);
+        terminate(&mut world, &id, true).expect("it is there");
+        for _ in 0..minutes {
+            wait(&mut world, MINUTE);
+            if asked_every_minute {
+                group(&mut world);
+            }
+            world.audit_minute();
+        }
+        broken(&world).contains(&"8 every drain ends, and not before its time")
+    };
+    assert!(!broken_after(104, true));
+    assert!(broken_after(107, true));
+    assert!(!broken_after(107, false), "the functions do not get through");
+}
+
+#[test]
 fn a_jibri_that_has_failed_for_an_hour_is_not_to_be_counted_as_available() {
     let demand: Vec<_> = (1..=12).map(|number| request(10 * number * MINUTE, 5 * MINUTE)).collect();
     let counted = |available: f64| {
@@ -90,8 +111,12 @@ fn a_jibri_that_has_failed_for_an_hour_is_not_to_be_counted_as_available() {
                 wait(&mut world, MINUTE);
                 group(&mut world);
             }
-            let now = world.now();
-            publish(&mut world, Metric::AvailableJibris, available, now);
+            for _ in 0..12 {
+                wait(&mut world, MINUTE);
+                group(&mut world);
+                let now = world.now();
+                publish(&mut world, Metric::AvailableJibris, available, now);
+            }
             broken(&world).contains(&SERVICE)
         });
         // Where the bad one comes first, it has each of them.
