@@ -12,9 +12,11 @@ use super::{
 const HOUR_MS: Milliseconds = 3_600_000;
 /// After how many failures in a row, without a success, a Jibri is known to be bad.
 pub(super) const KNOWN_AFTER: u32 = 2;
-/// After how many failures in a row, of which a function may have missed some or taken them for short recordings, none takes the
-/// Jibri for one that can record.
-const PROVEN_AFTER: u32 = 6;
+/// After how many spells of failures without a success the functions must know it. Of several in one minute they see the last,
+/// and one that left something to play may look like a short recording.
+const PROVEN_AFTER: u32 = 4;
+/// Failures further apart than this are two spells, in milliseconds.
+const SPELL_MS: Milliseconds = 10 * 60_000;
 /// Within what time the functions know it, in milliseconds.
 const PROVEN_WITHIN_MS: Milliseconds = HOUR_MS;
 /// For how long they may count it as available all the same, in milliseconds.
@@ -37,6 +39,12 @@ impl World {
         let (count, known_since) = machine.jibri.failures;
         let second = (count + 1 == KNOWN_AFTER).then_some(now);
         machine.jibri.failures = (count + 1, known_since.or(second));
+        let (spells, last_at) = machine.jibri.failing_spells;
+        machine.jibri.failing_spells = match (count, now - last_at > SPELL_MS) {
+            (0, _) => (1, now),
+            (_, true) => (spells + 1, now),
+            (_, false) => (spells, now),
+        };
         if second.is_some() {
             self.audit_change();
         }
@@ -67,9 +75,11 @@ impl World {
         let proven = |machine: &&Machine| {
             let (failures, since) = machine.jibri.failures;
             let long = since.is_some_and(|since| now - since.max(could_since) > PROVEN_WITHIN_MS);
-            machine.is_active() && machine.is_available() && failures >= PROVEN_AFTER && long
+            let (spells, _) = machine.jibri.failing_spells;
+            machine.is_active() && machine.is_available() && failures >= KNOWN_AFTER && spells >= PROVEN_AFTER && long
         };
-        let bad = u32::try_from(self.machines.values().filter(proven).count()).unwrap_or(u32::MAX);
+        let failing: Vec<&str> = self.machines.values().filter(proven).map(|machine| machine.id.as_str()).collect();
+        let bad = u32::try_from(failing.len()).unwrap_or(u32::MAX);
         let (right, changes) = (self.truth(&limits).available - bad, self.recent_changes());
         let misled = self.stale.misleads_about_jibris(now) || self.stale.misleads_about_aws(now);
         if bad == 0 || misled || counted <= f64::from(right) {
@@ -78,7 +88,8 @@ impl World {
             // A sample that could not read the tags does not know which Jibris fail.
             let since = *self.audit.miscounted_since.get_or_insert(now);
             if now - since > MISCOUNTED_FOR_MS {
-                let detail = format!("{counted} Jibris are counted as available, and {right} are: {bad} fail");
+                let detail =
+                    format!("{counted} Jibris are counted as available, and {right} are: {} fail", failing.join(", "));
                 self.breach(invariant::SERVICE, detail);
             }
         }
