@@ -34,8 +34,10 @@ pub fn plan_drain(policy: &Policy, now: Timestamp, group: &Group, instance: &Ins
         plan.problems.push(Problem::KeptWaiting { instance: id.clone(), age_seconds, state });
     }
     plan.step(Action::Heartbeat { instance: id.clone() }, format!("it has been draining for {}", Spoken(age_seconds)));
-    // A tag that was not read may be there: writing it again would set the clock back.
-    if instance.ec2.read().is_some_and(|record| record.draining_since.is_none()) {
+    // A tag that was not read may be there, and a drain whose beginning was not read may be old: to write a tag now would set the
+    // clock back.
+    let untold = instance.terminating_since == Reading::Unread;
+    if !untold && instance.ec2.read().is_some_and(|record| record.draining_since.is_none()) {
         plan.step(Action::TagDraining { instance: id.clone(), since }, "its drain begins");
     }
     match &instance.drain {

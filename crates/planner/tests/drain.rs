@@ -194,6 +194,9 @@ fn the_age_of_a_drain_comes_from_the_activities_of_the_group_where_no_tag_tells(
     let tagged = plan(&held(untagged.ec2, 59));
     let since = minutes_ago(59);
     assert!(tagged.contains(&Action::TagDraining { instance: InstanceId::new("i-1"), since }), "{tagged:?}");
+    // Where the activities were not read, the drain may have begun long ago.
+    let unread = Instance { terminating_since: Reading::Unread, ..held(untagged.ec2, 59) };
+    assert!(!plan(&unread).iter().any(|action| matches!(action, Action::TagDraining { .. })));
     // A tag counts for more: an instance may be told to end twice.
     assert_eq!(held(draining("i-1").ec2, 61).draining_since(), Some(minutes_ago(3)));
 }

@@ -60,6 +60,7 @@ fn an_instance_that_leaves_the_warm_pool_ends_by_its_event_and_no_other_drain_is
         idle_ms: 10 * MINUTE,
         known_bad_ms: None,
         launches_in_vain_per_hour: None,
+        replaced_within_ms: None,
         file_age_ms: None,
     };
     let mut runner = recording_for(HOUR, |config| config.audit = Some(limits), &[]);

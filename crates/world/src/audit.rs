@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 
 use super::{
     Happening, Milliseconds, World,
+    growth::Growth,
     machine::{Activity, Lifecycle, Machine},
+    refusals::Plenty,
 };
 
 const MINUTE_MS: Milliseconds = 60_000;
@@ -17,7 +19,7 @@ const OVERLAP_MS: Milliseconds = 90_000;
 /// For how long a deleted hook may be unknown to a function that terminates, in milliseconds.
 const HOOK_UNKNOWN_FOR_MS: Milliseconds = 15_000;
 /// By how much clocks may differ, in milliseconds.
-const SKEW_MS: Milliseconds = 2 * MINUTE_MS;
+pub(super) const SKEW_MS: Milliseconds = 2 * MINUTE_MS;
 
 /// The invariants' names.
 pub(super) mod invariant {
@@ -31,6 +33,9 @@ pub(super) mod invariant {
     pub(crate) const ENDS: &str = "8 every drain ends, and not before its time";
     pub(crate) const SERVICE: &str = "9 what fails again and again does not count";
     pub(crate) const LAUNCHES: &str = "5 launches in vain are bounded";
+    pub(crate) const REPLACED: &str = "5 launches in vain are followed by others";
+    pub(crate) const RETURNING: &str = "5 Jibris that join again are on their way";
+    pub(crate) const REFUSALS: &str = "10 what no further Jibri would serve is no demand";
     pub(crate) const FILES: &str = "12 a file on an instance is on its way up";
 }
 
@@ -54,6 +59,8 @@ pub struct AuditLimits {
     pub known_bad_ms: Option<Milliseconds>,
     /// The most launches within an hour whose Jibri never registers.
     pub launches_in_vain_per_hour: Option<usize>,
+    /// For how long a pool that is short, and holds launches that never register, may launch no other.
+    pub replaced_within_ms: Option<Milliseconds>,
     /// How long a file may wait on an instance in service whose Jibri is idle, when its upload would succeed.
     pub file_age_ms: Option<Milliseconds>,
 }
@@ -91,15 +98,19 @@ pub(super) struct Audit {
     pub(super) hook_deleted_at: Option<Milliseconds>,
     /// When launches began whose Jibri never registers; of the last hour.
     pub(super) launches_in_vain: VecDeque<Milliseconds>,
+    /// Since when Jibris that fail are counted as available.
+    pub(super) miscounted_since: Option<Milliseconds>,
+    pub(super) growth: Growth,
+    pub(super) plenty: Plenty,
 }
 
 /// The pool as it really is.
-struct Truth {
-    active: u32,
-    available: u32,
+pub(super) struct Truth {
+    pub(super) active: u32,
+    pub(super) available: u32,
     /// Available, and not known to fail recordings. A function may not know it yet.
-    serving: u32,
-    booting: u32,
+    pub(super) serving: u32,
+    pub(super) booting: u32,
 }
 
 impl World {
@@ -120,14 +131,15 @@ impl World {
         while self.audit.changes.front().is_some_and(|at| self.now - at > UNKNOWN_FOR_MS) {
             self.audit.changes.pop_front();
         }
+        self.audit_plenty();
     }
 
-    fn recent_changes(&self) -> u32 {
+    pub(super) fn recent_changes(&self) -> u32 {
         let recent = self.audit.changes.iter().filter(|at| self.now - **at <= UNKNOWN_FOR_MS);
         u32::try_from(recent.count()).unwrap_or(u32::MAX)
     }
 
-    fn truth(&self, limits: &AuditLimits) -> Truth {
+    pub(super) fn truth(&self, limits: &AuditLimits) -> Truth {
         let mut truth = Truth { active: 0, available: 0, serving: 0, booting: 0 };
         for machine in self.machines.values().filter(|machine| machine.is_active()) {
             let young = self.now - machine.launched_at <= limits.boot_grace_ms - SKEW_MS;
@@ -165,6 +177,9 @@ impl World {
         // once more without a signal.
         let truth = self.truth(&limits);
         let used = truth.active - truth.serving - truth.booting;
+        if to > from.max(truth.active) {
+            self.audit_growth_in_rejoin(&limits, to, used, self.recent_changes());
+        }
         let unheard = if self.jicofo_lately_away() { truth.available } else { 0 };
         let needed = truth.active.max(used + unheard + 2 * limits.most_spare + self.recent_changes());
         if to > from && to > needed && !self.stale.misleads_about_jibris(now) {

@@ -26,6 +26,7 @@ impl World {
         if !std::mem::replace(&mut machine.jibri.in_brewery, true) {
             self.note(Happening::Registered { instance: id.to_owned() });
             self.audit_change();
+            self.audit_rejoin(id);
         }
     }
 
@@ -104,6 +105,7 @@ impl World {
                 left.push(machine.id.clone());
             }
         }
+        self.audit_vanish(&left);
         left
     }
 }

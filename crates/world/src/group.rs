@@ -56,6 +56,7 @@ impl World {
         if name != self.config.group_name {
             return Ok(None);
         }
+        self.audit_asked();
         Ok(Some(self.stale.group(self.now).cloned().unwrap_or_else(|| self.group_view())))
     }
 

@@ -189,7 +189,10 @@ impl World {
                 self.tally.failed_uploads += 1;
                 self.note(Happening::UploadFailed { request, instance });
             }
-            (false, false) => self.note(Happening::Uploaded { request, instance }),
+            (false, false) => {
+                self.keep_object(&session_of(request), id);
+                self.note(Happening::Uploaded { request, instance });
+            }
         }
     }
 

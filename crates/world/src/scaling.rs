@@ -29,6 +29,8 @@ impl World {
                 format!("The value {} for {} is invalid.", datum.value, datum.name),
             ));
         }
+        self.audit_refusals(data);
+        self.audit_available(data);
         self.metrics.put(data);
         self.published.put(data);
         Ok(())

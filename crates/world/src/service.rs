@@ -1,8 +1,10 @@
 //! What the functions are held to where nothing is cut: a Jibri that fails again and again, launches in vain, and files
 //! that wait on an instance in service. Each rule is on where `AuditLimits` has a figure for it.
 
+use controller::metrics::Metric;
+
 use super::{
-    Milliseconds, World,
+    MetricView, Milliseconds, World,
     audit::invariant,
     machine::{Activity, Lifecycle, Machine},
 };
@@ -10,11 +12,22 @@ use super::{
 const HOUR_MS: Milliseconds = 3_600_000;
 /// After how many failures in a row, without a success, a Jibri is known to be bad.
 pub(super) const KNOWN_AFTER: u32 = 2;
+/// After how many spells of failures without a success the functions must know it. Of several in one minute they see the last,
+/// and one that left something to play may look like a short recording.
+const PROVEN_AFTER: u32 = 4;
+/// Failures further apart than this are two spells, in milliseconds.
+const SPELL_MS: Milliseconds = 10 * 60_000;
+/// Within what time the functions know it, in milliseconds.
+const PROVEN_WITHIN_MS: Milliseconds = HOUR_MS;
+/// For how long they may count it as available all the same, in milliseconds.
+const MISCOUNTED_FOR_MS: Milliseconds = 10 * 60_000;
 /// For how long a Jibri must have been idle before a file on its instance is forgotten.
 const IDLE_FOR_MS: Milliseconds = 30 * 60_000;
 /// How long ago that must have been to be counted in the summary.
 const KNOWN_FOR_MS: Milliseconds = 15 * 60_000;
 
+/// For how long a drain may go on beyond its limit, in milliseconds: `drain` may not be invoked for half an hour.
+const OVERDUE_FOR_MS: Milliseconds = 45 * 60_000;
 /// Within what time of idleness each folder is tried.
 const RETRIED_WITHIN_MS: Milliseconds = 20 * 60_000;
 
@@ -26,6 +39,12 @@ impl World {
         let (count, known_since) = machine.jibri.failures;
         let second = (count + 1 == KNOWN_AFTER).then_some(now);
         machine.jibri.failures = (count + 1, known_since.or(second));
+        let (spells, last_at) = machine.jibri.failing_spells;
+        machine.jibri.failing_spells = match (count, now - last_at > SPELL_MS) {
+            (0, _) => (1, now),
+            (_, true) => (spells + 1, now),
+            (_, false) => (spells, now),
+        };
         if second.is_some() {
             self.audit_change();
         }
@@ -45,6 +64,37 @@ impl World {
         }
     }
 
+    /// A function publishes how many Jibris are available: one that has failed again and again is not among them.
+    pub(super) fn audit_available(&mut self, data: &[MetricView]) {
+        let Some(limits) = self.config.audit.filter(|limits| limits.known_bad_ms.is_some()) else { return };
+        let available = data.iter().filter(|datum| datum.name == Metric::AvailableJibris.name());
+        let Some(counted) = available.map(|datum| datum.value).reduce(f64::max) else { return };
+        let now = self.now;
+        let blind_until = self.audit.growth.untagged_at.unwrap_or(self.config.start);
+        let could_since = self.asked_since().max(self.heard_since()).max(blind_until);
+        let proven = |machine: &&Machine| {
+            let (failures, since) = machine.jibri.failures;
+            let long = since.is_some_and(|since| now - since.max(could_since) > PROVEN_WITHIN_MS);
+            let (spells, _) = machine.jibri.failing_spells;
+            machine.is_active() && machine.is_available() && failures >= KNOWN_AFTER && spells >= PROVEN_AFTER && long
+        };
+        let failing: Vec<&str> = self.machines.values().filter(proven).map(|machine| machine.id.as_str()).collect();
+        let bad = u32::try_from(failing.len()).unwrap_or(u32::MAX);
+        let (right, changes) = (self.truth(&limits).available - bad, self.recent_changes());
+        let misled = self.stale.misleads_about_jibris(now) || self.stale.misleads_about_aws(now);
+        if bad == 0 || misled || counted <= f64::from(right) {
+            self.audit.miscounted_since = None;
+        } else if counted > f64::from(right + changes) {
+            // A sample that could not read the tags does not know which Jibris fail.
+            let since = *self.audit.miscounted_since.get_or_insert(now);
+            if now - since > MISCOUNTED_FOR_MS {
+                let detail =
+                    format!("{counted} Jibris are counted as available, and {right} are: {} fail", failing.join(", "));
+                self.breach(invariant::SERVICE, detail);
+            }
+        }
+    }
+
     /// A launch begins whose Jibri will never register.
     pub(super) fn count_launch_in_vain(&mut self) {
         let now = self.now;
@@ -56,6 +106,28 @@ impl World {
         let most = self.config.audit.and_then(|limits| limits.launches_in_vain_per_hour);
         if most.is_some_and(|most| count > most) {
             self.breach(invariant::LAUNCHES, format!("{count} launches within an hour never register"));
+        }
+    }
+
+    /// Looks at all that is to be looked at every minute.
+    pub fn audit_minute(&mut self) {
+        self.audit_files();
+        self.audit_launches();
+        self.audit_plenty();
+        self.audit_drains();
+    }
+
+    /// Looks whether a drain goes on beyond its limit, though the functions get through.
+    fn audit_drains(&mut self) {
+        let Some(limits) = self.config.audit.filter(|_| self.config.retain_abandoned) else { return };
+        let (now, asked_since) = (self.now, self.asked_since());
+        let overdue = self.drains().into_iter().find(|(_, age_ms)| {
+            let over_since = now - age_ms + limits.drain_limit_ms;
+            now - over_since.max(asked_since) > OVERDUE_FOR_MS
+        });
+        if let Some((id, age_ms)) = overdue {
+            let minutes = age_ms / 60_000;
+            self.breach(invariant::ENDS, format!("the drain of {id} has lasted for {minutes} minutes"));
         }
     }
 
@@ -90,7 +162,7 @@ impl World {
     }
 
     /// Since when every Jicofo tells what is so.
-    fn heard_since(&self) -> Milliseconds {
+    pub(super) fn heard_since(&self) -> Milliseconds {
         let jicofo = &self.jicofo;
         let away = [jicofo.away, jicofo.last_away].into_iter().flatten().map(|(until, _)| until);
         let moments = away.chain(jicofo.back_at).chain(self.stale.jicofo_until()).chain([jicofo.last_empty_until]);

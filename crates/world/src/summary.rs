@@ -25,6 +25,8 @@ pub(super) struct WorldTally {
     pub(super) failed_uploads: u64,
     /// When a setting or a rate that made uploads fail was mended.
     pub(super) uploads_possible_since: Milliseconds,
+    /// What is in the bucket, by key, and from which instance; kept where the audit looks.
+    pub(super) objects: BTreeMap<String, String>,
     pub(super) launches: u64,
     pub(super) terminations: u64,
     pub(super) drains: u64,

@@ -4,7 +4,9 @@
 use controller::metrics::Metric;
 
 use super::{
-    AwsError, Due, Happening, MetricView, Milliseconds, NAMESPACE, Scripts, World, error,
+    AwsError, Due, Happening, MetricView, Milliseconds, NAMESPACE, Scripts, World,
+    audit::invariant,
+    error,
     jibri::FOR_EVER,
     machine::{Folder, Machine},
 };
@@ -12,6 +14,11 @@ use super::{
 const MINUTE_MS: Milliseconds = 60_000;
 /// The longest pause between two tries of a folder, in minutes; the first is a minute, and each later one twice as long.
 const LONGEST_PAUSE_MINUTES: Milliseconds = 15;
+
+/// As `instance/finalize.sh` makes it.
+fn object_key(session: &str, instance: &str) -> String {
+    format!("{session}/{instance}")
+}
 
 impl World {
     /// A folder stays on the disk. The timer tries it first after a minute.
@@ -93,8 +100,21 @@ impl World {
             let message = "Please reduce your request rate.".to_owned();
             return Err(AwsError { code: "ServiceUnavailable", message, http_status: 503 });
         }
+        self.keep_object(session, instance);
         self.note(Happening::UploadedLate { session: session.to_owned(), instance: instance.to_owned() });
         Ok(())
+    }
+
+    /// A recording is in the bucket, below its session and its instance: two instances may have parts of one session.
+    pub(super) fn keep_object(&mut self, session: &str, instance: &str) {
+        if self.config.audit.is_none() || self.config.scripts != Scripts::World {
+            return;
+        }
+        let before = self.tally.objects.insert(object_key(session, instance), instance.to_owned());
+        if let Some(other) = before.filter(|other| other != instance) {
+            let detail = format!("the part of {session} from {instance} overwrites the one from {other}");
+            self.breach(invariant::CUT, detail);
+        }
     }
 
     pub(super) fn next_upload_fails(&mut self, id: &str) -> bool {

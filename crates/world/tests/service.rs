@@ -15,6 +15,7 @@ fn limits() -> AuditLimits {
         idle_ms: 10 * MINUTE,
         known_bad_ms: Some(20 * MINUTE),
         launches_in_vain_per_hour: Some(3),
+        replaced_within_ms: Some(75 * MINUTE),
         file_age_ms: Some(2 * HOUR),
     }
 }

@@ -141,6 +141,7 @@ fn a_file_that_waits_for_a_drain_breaks_a_rule() {
             idle_ms: HOUR,
             known_bad_ms: None,
             launches_in_vain_per_hour: None,
+            replaced_within_ms: None,
             file_age_ms: Some(2 * HOUR),
         };
         let config = WorldConfig { uploads_retried, audit: Some(limits), ..group_of(1) };

@@ -49,7 +49,11 @@ impl CloudWriter for Client {
 
     async fn tag_batch(&self, instances: &[InstanceId], key: &str, value: &str) -> Result<(), CallError> {
         let tags = [(key.to_owned(), value.to_owned())];
-        self.call("ec2:CreateTags", |world| world.create_tags(&names(instances), &tags)).await
+        let written = self.call("ec2:CreateTags", |world| world.create_tags(&names(instances), &tags)).await;
+        if written.is_err() {
+            self.world.borrow_mut().audit_untagged();
+        }
+        written
     }
 
     async fn send_command_batch(&self, document: Document, instances: &[InstanceId]) -> Result<(), CallError> {

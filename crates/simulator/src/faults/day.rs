@@ -113,7 +113,7 @@ impl Watch<'_> {
             while let Some((_, _, strike)) = strikes.next_if(|(at, _, _)| *at <= now) {
                 strike.befall(self.runner);
             }
-            self.runner.world().audit_files();
+            self.runner.world().audit_minute();
             let found = self.runner.world().breaches().first().cloned();
             if let Some(breach) = found.or_else(|| self.look(now)) {
                 return Some(breach);

@@ -27,6 +27,9 @@ const FILE_AGE_MS: Milliseconds = 2 * HOUR_MS;
 const KNOWN_BAD_MS: Milliseconds = 6 * HOUR_MS;
 /// How many launches an hour may be in vain: what is short at first, and then one at a time.
 const LAUNCHES_IN_VAIN: usize = 24;
+/// For how long a short pool that holds launches in vain may launch no other: half an hour of patience, a boot grace, and a function
+/// that is not invoked meanwhile.
+const REPLACED_WITHIN_MS: Milliseconds = 75 * MINUTE_MS;
 const PLANNED_PARAMETER: &str = "/jibri/events";
 const FORECAST_PARAMETER: &str = "/jibri/forecast";
 
@@ -142,6 +145,7 @@ fn draw_settings(rng: &mut Rng) -> Result<(Settings, AuditLimits), String> {
         idle_ms: idle_minutes * MINUTE_MS,
         known_bad_ms: Some(KNOWN_BAD_MS),
         launches_in_vain_per_hour: Some(LAUNCHES_IN_VAIN),
+        replaced_within_ms: Some(REPLACED_WITHIN_MS),
         file_age_ms: Some(FILE_AGE_MS),
     };
     Ok((settings, limits))
