@@ -142,15 +142,19 @@ impl Heard {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_jicofo_that_lists_none_beside_one_that_lists_some_is_found_by_its_place() {
-        let jibri = |nickname: &str| JicofoJibri {
+    /// An idle Jibri that was never used.
+    fn jibri(nickname: &str) -> JicofoJibri {
+        JicofoJibri {
             nickname: nickname.into(),
             healthy: true,
             busy: false,
             last_selected_at: None,
             last_failed_at: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_jicofo_that_lists_none_beside_one_that_lists_some_is_found_by_its_place() {
         let full = || Ok(JicofoReading { jibris: vec![jibri("i-1")], ..JicofoReading::default() });
         let empty = || Ok(JicofoReading::default());
         let listed = |jibri| Instance { jibri, ..crate::observe::tests::instance() };
@@ -165,13 +169,6 @@ mod tests {
 
     #[test]
     fn an_operators_own_jibris_are_no_strangers() {
-        let jibri = |nickname: &str| JicofoJibri {
-            nickname: nickname.into(),
-            healthy: true,
-            busy: false,
-            last_selected_at: None,
-            last_failed_at: None,
-        };
         let jibris = ["jibri-1", "jibri-11", "office-3", "i-0a"].map(jibri).into();
         let heard = Heard::listen(vec![Ok(JicofoReading { jibris, ..JicofoReading::default() })]);
         let own = ["jibri-1".to_owned(), "office-*".to_owned()];
@@ -181,8 +178,8 @@ mod tests {
     #[test]
     fn the_name_of_a_stranger_is_short_and_keeps_to_its_line() {
         let nickname = format!("jibri\n\u{202e}{}", "x".repeat(100_000));
-        let jibri = JicofoJibri { nickname, healthy: true, busy: false, last_selected_at: None, last_failed_at: None };
-        let heard = Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri], ..JicofoReading::default() })]);
+        let heard =
+            Heard::listen(vec![Ok(JicofoReading { jibris: vec![jibri(&nickname)], ..JicofoReading::default() })]);
         let strangers = heard.strangers(&[], &[]);
         assert!(
             strangers[0].starts_with("jibri\u{fffd}\u{fffd}x") && strangers[0].chars().count() < 300,
