@@ -50,24 +50,26 @@ fn patience_seconds(policy: &Policy, observation: &Observation, instance: &Insta
     }
 }
 
-/// The oldest instance whose Jibri has not registered within its grace, where none has registered that was launched later or
-/// since: it shows for how long launches have failed. It is kept, for a tick has no other memory, and for a person to look at.
+/// The oldest instance whose Jibri has not registered within its grace, of those launched since the last registration: it shows
+/// for how long launches have failed. It is kept, for a tick has no other memory, and for a person to look at.
 pub(crate) fn marker<'a>(policy: &Policy, observation: &'a Observation) -> Option<&'a Instance> {
+    // One that is listed for the first time is noted in this very tick. Where no tag can be written, each looks like this for
+    // ever; but what is listed long after its launch did not register just now.
+    let registered_at = |instance: &Instance| {
+        let tagged = instance.ec2.read().and_then(|record| record.registered_at);
+        let latest = instance.launched_at().map(|at| at.plus_seconds(policy.boot_grace_seconds));
+        let untagged = latest.map_or(observation.now, |latest| latest.min(observation.now));
+        tagged.or(instance.jibri.is_listed().then_some(untagged))
+    };
+    let last_registered_at = observation.instances.iter().filter_map(registered_at).max();
     let overdue = observation.instances.iter().filter(|instance| {
         instance.is_active()
             && !is_known(instance)
             && instance.jibri == JibriStatus::Missing
             && is_unregistered(policy, observation, instance)
+            && instance.launched_at() >= last_registered_at
     });
-    let marker = overdue.min_by_key(|instance| (instance.launched_at(), instance.id.clone()))?;
-    let launched_at = marker.launched_at()?;
-    // One that is listed for the first time is noted in this very tick.
-    let registered_at = |instance: &Instance| {
-        let tagged = instance.ec2.read().and_then(|record| record.registered_at);
-        tagged.or(instance.jibri.is_listed().then_some(observation.now))
-    };
-    let mut registered = observation.instances.iter().filter_map(registered_at);
-    (!registered.any(|at| at > launched_at)).then_some(marker)
+    overdue.min_by_key(|instance| (instance.launched_at(), instance.id.clone()))
 }
 
 /// Whether the marker stays. Where the group is full, it holds the place of a launch that might register: then it stays for as
