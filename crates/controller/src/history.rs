@@ -24,13 +24,18 @@ pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: 
     let busy = by_minute(&history.busy, end, MOST_JIBRIS);
     let failed_starts = by_minute(&history.failed_starts, end, most_starts);
     let strangers = by_minute(&history.strangers, end, MOST_JIBRIS);
+    let in_doubt = by_minute(&history.in_doubt, end, 1.0);
+    // People try again and again where every recording fails, and Jicofo does: that is no demand to learn from.
+    let is_demand = |minute: &i64| in_doubt.get(minute).is_none_or(|in_doubt| *in_doubt < 1.0);
     let rises = differences(&failures);
     let value = |values: &BTreeMap<i64, f64>, minute: i64| values.get(&minute).map(|value| *value as f32);
     let minutes = first..end;
     minutes
         .map(|minute| Minute {
             // The average over a minute's samples, times their number: right even where some were taken twice.
-            starts: value(&starts, minute).map(|average| average * samples_per_minute as f32),
+            starts: value(&starts, minute)
+                .filter(|_| is_demand(&minute))
+                .map(|average| average * samples_per_minute as f32),
             refused: rises.get(&minute).map(|rise| {
                 let failed = failed_starts.get(&minute).map_or(0.0, |average| average * samples_per_minute as f64);
                 let ours = available.get(&minute).unwrap_or(&0.0) + busy.get(&minute).unwrap_or(&0.0);
