@@ -18,6 +18,10 @@ const LOOK_BACK_SECONDS: u64 = 600;
 const REPORT_SLACK_SECONDS: u64 = 60;
 /// From one reading to the next, in seconds.
 const TICK_SECONDS: u64 = 60;
+/// A Jibri that was selected less than so many seconds ago may be shown as idle still, before it says that it is busy.
+const LAG_SECONDS: u64 = 10;
+/// Why a recording counts as failed whatever it left.
+const GONE_ON: &str = "Jicofo went on with another Jibri";
 /// How many instances are asked at once.
 const MOST_ASKED: usize = 50;
 
@@ -210,7 +214,8 @@ fn judge(view: &View<'_>, instance: &Instance, selected_at: Timestamp) -> Outcom
     }
 }
 
-/// A recording that ended soon is judged by what the instance says of it.
+/// A recording that ended soon is judged by what the instance says of it, unless Jicofo shows that it failed. Jicofo forgets that
+/// with the next selections: it is believed at once.
 fn judge_by_its_own_word(
     view: &View<'_>,
     instance: &Instance,
@@ -218,6 +223,9 @@ fn judge_by_its_own_word(
     lasted_seconds: u64,
     waited_seconds: u64,
 ) -> Outcome {
+    if lasted_seconds >= LAG_SECONDS && has_gone_on(view, instance, selected_at) {
+        return Outcome::Failed(GONE_ON.into());
+    }
     let check = instance.check.read().filter(|check| check.sent_at > selected_at);
     if let Some(check) = check
         && let CommandOutcome::Reported(report) = &check.outcome
@@ -236,7 +244,7 @@ fn judge_by_its_own_word(
 }
 
 /// A recording that a person has ended soon was a good one: then there is something to play, and Jicofo has not gone on with it
-/// on another Jibri, as it does where one fails (jicofo: JibriSession.java, 511, 737, 939).
+/// on another Jibri.
 fn judge_report(
     view: &View<'_>,
     instance: &Instance,
@@ -245,12 +253,17 @@ fn judge_report(
     report: &InstanceReport,
 ) -> Outcome {
     let recorded_at = report.good_recording_seconds.map(|seconds| sent_at.minus_seconds(seconds));
-    let goes_on = |at: Timestamp| at > selected_at && at.seconds_since(selected_at) <= BEGUN_WELL_SECONDS;
-    let others = view.observation.instances.iter().filter(|other| other.id != instance.id);
-    let went_on = others.filter_map(|other| other.last_selected_at).any(goes_on);
     match recorded_at {
-        Some(_) if went_on => Outcome::Failed("Jicofo went on with another Jibri".into()),
+        Some(_) if has_gone_on(view, instance, selected_at) => Outcome::Failed(GONE_ON.into()),
         Some(at) if at.plus_seconds(REPORT_SLACK_SECONDS) >= selected_at => Outcome::Short,
         _ => Outcome::Failed(format!("it ended within {}, and left nothing to play", Spoken(BEGUN_WELL_SECONDS))),
     }
+}
+
+/// Whether Jicofo has gone on with a recording on another Jibri, as it does where one fails (jicofo: JibriSession.java, 511, 737,
+/// 939).
+fn has_gone_on(view: &View<'_>, instance: &Instance, selected_at: Timestamp) -> bool {
+    let goes_on = |at: Timestamp| at > selected_at && at.seconds_since(selected_at) <= BEGUN_WELL_SECONDS;
+    let others = view.observation.instances.iter().filter(|other| other.id != instance.id);
+    others.filter_map(|other| other.last_selected_at).any(goes_on)
 }
