@@ -160,27 +160,30 @@ pub struct History {
     pub failed_starts: Series,
     /// `StrangerJibris`, `Average` of each minute.
     pub strangers: Series,
+    /// `RecordingsInDoubt`, `Maximum` of each minute.
+    pub in_doubt: Series,
     /// `LaunchSeconds`, `p95` of each day.
     pub launch_seconds: Series,
 }
 
 /// The metrics of a [`History`], in its order: which, its statistic, its period in seconds.
-pub const HISTORY_METRICS: [(Metric, Statistic, i32); 7] = [
+pub const HISTORY_METRICS: [(Metric, Statistic, i32); 8] = [
     (Metric::RecordingStarts, Statistic::Average, 60),
     (Metric::JibriFailuresTotal, Statistic::Maximum, 60),
     (Metric::AvailableJibris, Statistic::Minimum, 60),
     (Metric::BusyJibris, Statistic::Average, 60),
     (Metric::FailedStarts, Statistic::Average, 60),
     (Metric::StrangerJibris, Statistic::Average, 60),
+    (Metric::RecordingsInDoubt, Statistic::Maximum, 60),
     (Metric::LaunchSeconds, Statistic::P95, 86_400),
 ];
 
 impl History {
     /// From one series for each of [`HISTORY_METRICS`], in their order.
     pub fn from_series(
-        [starts, failures_total, available, busy, failed_starts, strangers, launch_seconds]: [Series; 7],
+        [starts, failures_total, available, busy, failed_starts, strangers, in_doubt, launch_seconds]: [Series; 8],
     ) -> History {
-        History { starts, failures_total, available, busy, failed_starts, strangers, launch_seconds }
+        History { starts, failures_total, available, busy, failed_starts, strangers, in_doubt, launch_seconds }
     }
 }
 

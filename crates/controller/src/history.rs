@@ -22,11 +22,17 @@ pub(crate) fn assemble_minutes(history: &History, samples_per_minute: u64, now: 
     let busy = ByMinute::new(&history.busy, end, MOST_JIBRIS);
     let failed_starts = ByMinute::new(&history.failed_starts, end, most_starts);
     let strangers = ByMinute::new(&history.strangers, end, MOST_JIBRIS);
+    let in_doubt = ByMinute::new(&history.in_doubt, end, 1.0);
+    // People try again and again where every recording fails, and Jicofo does: that is no demand to learn from.
+    let is_demand = |minute: i64| in_doubt.at(minute).is_none_or(|in_doubt| in_doubt < 1.0);
     let minutes = first..end;
     minutes
         .map(|minute| Minute {
             // The average over a minute's samples, times their number: right even where some were taken twice.
-            starts: starts.at(minute).map(|average| average as f32 * samples_per_minute as f32),
+            starts: starts
+                .at(minute)
+                .filter(|_| is_demand(minute))
+                .map(|average| average as f32 * samples_per_minute as f32),
             refused: rise(&failures, minute).map(|rise| {
                 let failed = failed_starts.at(minute).map_or(0.0, |average| average * samples_per_minute as f64);
                 let ours = available.at(minute).unwrap_or(0.0) + busy.at(minute).unwrap_or(0.0);

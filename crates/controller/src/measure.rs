@@ -44,7 +44,6 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         datum(Metric::AvailableJibris, counts.available, now),
         datum(Metric::FailingJibris, counts.failing, now),
         datum(Metric::FailedRecordings, counts.failures, now),
-        datum(Metric::RecordingsInDoubt, u32::from(counts.in_doubt), now),
         datum(Metric::BusyJibris, counts.busy, now),
         datum(Metric::PendingJibris, counts.pending, now),
         datum(Metric::OverdueJibris, counts.overdue, now),
@@ -53,6 +52,10 @@ pub(crate) fn pool_metrics(observed: &Observed, plan: &Plan, counts: &Counts, sl
         datum(Metric::Shortfall, counts.shortfall, now),
         datum(Metric::Surplus, counts.surplus, now),
     ]);
+    // What failed may have been replaced since: that shows no recording that goes well.
+    if counts.in_doubt || counts.proven {
+        metrics.push(datum(Metric::RecordingsInDoubt, u32::from(counts.in_doubt), now));
+    }
     // What each Jicofo counts for itself is not whole without the one that is silent.
     if !lost {
         let strangers = u64::try_from(observation.strangers.len()).unwrap_or(u64::MAX);

@@ -5,12 +5,12 @@
 //! | `jibri-autoscaler:registered-at` | moment | once, when Jicofo first lists the Jibri |
 //! | `jibri-autoscaler:state` | `idle`, `busy`, `unhealthy`, `missing`, `vanished` or `overdue`, a space, moment | when the state changes |
 //! | `jibri-autoscaler:draining-since` | moment | once, when its drain begins |
-//! | `jibri-autoscaler:proof` | `good`, moment; `short`, moment, moment of the last good one if any; or `failed`, how often in a row, the first moment, the last, with spaces | after each recording; a moment is that of its selection |
+//! | `jibri-autoscaler:proof` | `good`, moment; `short`, moment, moment of the last good one if any; or `failed`, how often in a row, the first moment, the last; or `open`, moment, and how those before it went (`good`, moment; `failed`, how often, the first moment), with spaces | after each recording; a moment is that of its selection |
 //! | `jibri-autoscaler:doubted-at` | moment | when another instance is replaced for failing its recordings |
 //!
 //! A moment is RFC 3339, UTC, whole seconds. A tag that was edited into something else does not count.
 
-use planner::{Proof, Recorded, RecordedState, Timestamp};
+use planner::{Before, Proof, Recorded, RecordedState, Timestamp};
 
 use crate::text::shorten;
 
@@ -126,6 +126,14 @@ pub fn format_proof(proof: Proof) -> String {
         Proof::Failed { times, since, selected_at } => {
             format!("failed {times} {} {}", format_moment(since), format_moment(selected_at))
         }
+        Proof::Open { selected_at, before } => {
+            let open = format!("open {}", format_moment(selected_at));
+            match before {
+                Before::Unknown => open,
+                Before::Good { selected_at } => format!("{open} good {}", format_moment(selected_at)),
+                Before::Failed { times, since } => format!("{open} failed {times} {}", format_moment(since)),
+            }
+        }
     }
 }
 
@@ -143,6 +151,20 @@ pub fn parse_proof(text: &str) -> Option<Proof> {
             let (since, selected_at) = (parse_moment(since)?, parse_moment(at)?);
             let times = times.parse().ok().filter(|times| *times > 0)?;
             (since <= selected_at).then_some(Proof::Failed { times, since, selected_at })
+        }
+        ["open", at, ref before @ ..] => {
+            let selected_at = parse_moment(at)?;
+            let (before, since) = match *before {
+                [] => (Before::Unknown, selected_at),
+                ["good", at] => (Before::Good { selected_at: parse_moment(at)? }, parse_moment(at)?),
+                ["failed", times, since] => {
+                    let since = parse_moment(since)?;
+                    let times = times.parse().ok().filter(|times| *times > 0)?;
+                    (Before::Failed { times, since }, since)
+                }
+                _ => return None,
+            };
+            (since <= selected_at).then_some(Proof::Open { selected_at, before })
         }
         _ => None,
     }
@@ -172,7 +194,14 @@ mod tests {
         let failed = Proof::Failed { times: 2, since: NOW.minus_seconds(60), selected_at: NOW };
         assert_eq!(format_proof(failed), "failed 2 2027-01-15T07:59:00Z 2027-01-15T08:00:00Z");
         let short = |good_at| Proof::Short { selected_at: NOW, good_at };
-        for proof in [failed, Proof::Good { selected_at: NOW }, short(None), short(Some(NOW.minus_seconds(9)))] {
+        let open = |before| Proof::Open { selected_at: NOW, before };
+        let before = [
+            Before::Unknown,
+            Before::Good { selected_at: NOW.minus_seconds(9) },
+            Before::Failed { times: 3, since: NOW.minus_seconds(9) },
+        ];
+        let closed = [failed, Proof::Good { selected_at: NOW }, short(None), short(Some(NOW.minus_seconds(9)))];
+        for proof in closed.into_iter().chain(before.map(open)) {
             assert_eq!(read_tags(&tag(PROOF, &format_proof(proof)), NOW).proof, Some(proof));
         }
         assert_eq!(read_tags(&tag(DOUBTED_AT, &format_moment(NOW)), NOW).doubted_at, Some(NOW));
@@ -183,6 +212,11 @@ mod tests {
             "failed -1 2027-01-15T07:59:00Z 2027-01-15T08:00:00Z",
             "failed 2 2027-01-15T08:00:00Z 2027-01-15T07:59:00Z",
             "failed 2 2027-01-15T08:00:00Z",
+            "open",
+            "open 2999-01-01T00:00:00Z",
+            "open 2027-01-15T08:00:00Z bad",
+            "open 2027-01-15T07:59:00Z good 2027-01-15T08:00:00Z",
+            "open 2027-01-15T08:00:00Z failed 0 2027-01-15T07:59:00Z",
         ] {
             let read = read_tags(&tag(PROOF, value), NOW);
             assert_eq!((read.proof, read.unreadable.len()), (None, 1), "{value}");

@@ -35,6 +35,7 @@ fn two_weeks() -> History {
         available: series(&|_| 4.0),
         busy: series(&|_| 4.0),
         failed_starts: series(&|_| 0.0),
+        in_doubt: series(&|_| 0.0),
         strangers: series(&|_| 0.0),
         launch_seconds: [100.0, 140.0, 120.5].iter().map(|seconds| (NOW, *seconds)).collect(),
     }

@@ -138,6 +138,9 @@ impl fmt::Display for Action {
             Action::TagProof { instance, proof: Proof::Failed { times, .. } } => {
                 write!(formatter, "note that {instance} has failed {times} in a row")
             }
+            Action::TagProof { instance, proof: Proof::Open { .. } } => {
+                write!(formatter, "note that {instance} is asked how its last recording went")
+            }
             Action::TagDoubted { instance, .. } => {
                 write!(formatter, "note that {instance} has to show that it records")
             }

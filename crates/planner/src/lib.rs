@@ -47,7 +47,7 @@ pub use plan::Plan;
 pub use policy::Policy;
 pub use pool::{Counts, count_pool};
 pub use problem::Problem;
-pub use proof::{FAILURES_IN_A_ROW, Proof, Service, judge_service};
+pub use proof::{Before, FAILURES_IN_A_ROW, Proof, Service, judge_service};
 pub use reading::Reading;
 pub use scale_in::{all_have_exited, has_exited, plan_scale_in};
 pub use scale_out::plan_scale_out;

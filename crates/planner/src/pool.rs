@@ -5,6 +5,7 @@ use crate::{
     busy::stuck_seconds,
     judge_service,
     launch::{self, LaunchProgress, launch_progress},
+    proof::BEGUN_WELL_SECONDS,
     shards, vanished,
 };
 
@@ -37,6 +38,8 @@ pub struct Counts {
     pub failures: u32,
     /// Recordings fail, and none has gone well since.
     pub in_doubt: bool,
+    /// A recording is known that went well.
+    pub proven: bool,
     /// The longest that a Jibri has been busy for which Jicofo counts no session, in seconds.
     pub stuck_busy_seconds: u64,
     /// How many more are wanted than are available or pending.
@@ -74,12 +77,14 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     let service = judge_service(observation);
     counts.failing = u32::try_from(service.failing.len()).unwrap_or(u32::MAX);
     (counts.failures, counts.in_doubt) = (service.failures, service.in_doubt);
+    counts.proven = service.last_good.is_some();
     counts.stuck_busy_seconds = stuck_seconds(policy, observation);
     // Where another launch would fare no better, a Jibri that fails is the one to have: none is launched in its place.
-    let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
+    let kept = |busy_too| if service.replacement_helps { 0 } else { count_failing(observation, busy_too) };
     // Without a target nothing is missing, and nothing is too much.
     if observation.target.is_some() {
-        let (lacking, surplus) = shards::gap(observation, counts.available + kept);
+        let (lacking, surplus) =
+            shards::gap(observation, counts.available + kept(true), counts.available + kept(false));
         counts.shortfall = lacking.saturating_sub(counts.pending + counts.returning);
         // One may be bad luck. Where several do not register, what is launched now would fare like them: one at a time shows
         // whether that is still so.
@@ -92,8 +97,14 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     counts
 }
 
-fn count_failing_idle(observation: &Observation) -> u32 {
-    let failing =
-        |instance: &&Instance| instance.is_active() && instance.jibri == JibriStatus::Idle && instance.is_failing();
+/// The Jibris that fail their recordings. One that has just become busy will soon be idle again; one that is busy for longer
+/// records, and is no spare.
+fn count_failing(observation: &Observation, busy_too: bool) -> u32 {
+    let just_busy = |instance: &Instance| {
+        let selected_at = instance.last_selected_at.filter(|_| busy_too && instance.jibri == JibriStatus::Busy);
+        selected_at.is_some_and(|at| observation.now.seconds_since(at) <= BEGUN_WELL_SECONDS)
+    };
+    let there = |instance: &Instance| instance.jibri == JibriStatus::Idle || just_busy(instance);
+    let failing = |instance: &&Instance| instance.is_active() && instance.is_failing() && there(instance);
     u32::try_from(observation.instances.iter().filter(failing).count()).unwrap_or(u32::MAX)
 }

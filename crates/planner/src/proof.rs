@@ -10,6 +10,9 @@ pub const FAILURES_IN_A_ROW: u32 = 2;
 /// For how long it counts as an open question whether what replaced a failing Jibri fares better, in seconds, where others
 /// record well meanwhile.
 const DOUBT_SECONDS: u64 = 3600;
+/// What goes on for longer than this has begun well, in seconds. Jibri gives up sooner on a call that it cannot join, without
+/// ICE, without media, or with a browser that hangs (jibri: `CallStatusChecks`, `CallPage`; 30 to 60 s each).
+pub(crate) const BEGUN_WELL_SECONDS: u64 = 120;
 
 /// How the last recordings of a Jibri went, as kept in its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,35 +38,93 @@ pub enum Proof {
         /// When Jicofo selected the Jibri for the last of them.
         selected_at: Timestamp,
     },
+    /// The last one ended soon, and the instance is asked how it went. Jicofo forgets a selection with the next one, which may
+    /// come before the answer.
+    Open {
+        /// When Jicofo selected the Jibri for it.
+        selected_at: Timestamp,
+        /// How those before it went.
+        before: Before,
+    },
+}
+
+/// How the recordings went before the one that is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing is known of one, or they were short.
+    Unknown,
+    /// One went well, and none has failed since.
+    Good {
+        /// When Jicofo selected the Jibri for it.
+        selected_at: Timestamp,
+    },
+    /// The last ones failed.
+    Failed {
+        /// How many, in a row.
+        times: u32,
+        /// When Jicofo selected the Jibri for the first of them.
+        since: Timestamp,
+    },
 }
 
 impl Proof {
     /// The last recording that was judged, by the moment of its selection.
     pub fn selected_at(self) -> Timestamp {
         match self {
-            Proof::Good { selected_at } | Proof::Short { selected_at, .. } | Proof::Failed { selected_at, .. } => {
-                selected_at
-            }
+            Proof::Good { selected_at }
+            | Proof::Short { selected_at, .. }
+            | Proof::Failed { selected_at, .. }
+            | Proof::Open { selected_at, .. } => selected_at,
         }
+    }
+
+    /// What was known before the question that is open, if one is.
+    pub(crate) fn answered(self) -> Option<Proof> {
+        match self {
+            Proof::Open { before: Before::Unknown, .. } => None,
+            Proof::Open { before: Before::Good { selected_at }, .. } => Some(Proof::Good { selected_at }),
+            Proof::Open { before: Before::Failed { times, since }, .. } => {
+                Some(Proof::Failed { times, since, selected_at: since })
+            }
+            Proof::Good { .. } | Proof::Short { .. } | Proof::Failed { .. } => Some(self),
+        }
+    }
+
+    /// The failures in a row, and when the first of them began.
+    fn failures(self) -> Option<(u32, Timestamp)> {
+        match self.answered() {
+            Some(Proof::Failed { times, since, .. }) => Some((times, since)),
+            _ => None,
+        }
+    }
+
+    /// What is known while the instance is asked about one.
+    pub(crate) fn and_asked(before: Option<Proof>, selected_at: Timestamp) -> Proof {
+        let before = match before.and_then(Proof::answered) {
+            Some(Proof::Failed { times, since, .. }) => Before::Failed { times, since },
+            Some(Proof::Good { selected_at } | Proof::Short { good_at: Some(selected_at), .. }) => {
+                Before::Good { selected_at }
+            }
+            _ => Before::Unknown,
+        };
+        Proof::Open { selected_at, before }
     }
 
     /// What is known after a short one that can be played: it redeems no failure.
     pub(crate) fn and_short(before: Option<Proof>, selected_at: Timestamp) -> Proof {
-        match before {
+        match before.and_then(Proof::answered) {
             Some(Proof::Failed { times, since, .. }) => Proof::Failed { times, since, selected_at },
             Some(Proof::Good { selected_at: good_at }) => Proof::Short { selected_at, good_at: Some(good_at) },
             Some(Proof::Short { good_at, .. }) => Proof::Short { selected_at, good_at },
-            None => Proof::Short { selected_at, good_at: None },
+            Some(Proof::Open { .. }) | None => Proof::Short { selected_at, good_at: None },
         }
     }
 
     /// What is known after one more that failed.
     pub(crate) fn and_failed(before: Option<Proof>, selected_at: Timestamp) -> Proof {
-        match before {
-            Some(Proof::Failed { times, since, .. }) => {
-                Proof::Failed { times: times.saturating_add(1), since, selected_at }
-            }
-            _ => Proof::Failed { times: 1, since: selected_at, selected_at },
+        match before.and_then(Proof::failures) {
+            Some((times, since)) => Proof::Failed { times: times.saturating_add(1), since, selected_at },
+            None => Proof::Failed { times: 1, since: selected_at, selected_at },
         }
     }
 }
@@ -91,7 +152,7 @@ pub struct Service {
 pub fn judge_service(observation: &Observation) -> Service {
     let records = || observation.instances.iter().filter_map(|instance| Some((instance, instance.ec2.read()?)));
     let good = || {
-        records().filter_map(|(_, record)| match record.proof {
+        records().filter_map(|(_, record)| match record.proof.and_then(Proof::answered) {
             Some(Proof::Good { selected_at } | Proof::Short { good_at: Some(selected_at), .. }) => {
                 Some((selected_at, record.launched_at))
             }
@@ -101,9 +162,9 @@ pub fn judge_service(observation: &Observation) -> Service {
     let last_good = good().map(|(at, _)| at).max();
     let active = || records().filter(|(instance, _)| instance.is_active());
     let failed: Vec<(&Instance, u32, Timestamp)> = active()
-        .filter_map(|(instance, record)| match record.proof {
-            Some(Proof::Failed { times, since, .. }) => Some((instance, times, since)),
-            _ => None,
+        .filter_map(|(instance, record)| {
+            let (times, since) = record.proof?.failures()?;
+            Some((instance, times, since))
         })
         .collect();
     let unredeemed = failed.iter().filter(|(_, _, since)| last_good.is_none_or(|good| *since > good)).count();
@@ -127,6 +188,17 @@ pub fn judge_service(observation: &Observation) -> Service {
     }
 }
 
+impl Service {
+    /// Whether an instance remembers failures that no recording has redeemed since: with it the pool would forget them, and
+    /// replace the next one that fails as if it were the first.
+    pub(crate) fn is_remembered_by(&self, instance: &Instance) -> bool {
+        let Some(record) = instance.ec2.read() else { return false };
+        let since = record.proof.and_then(Proof::failures).map(|(_, since)| since);
+        let moments = [since, record.doubted_at];
+        moments.into_iter().flatten().any(|at| self.last_good.is_none_or(|good| at > good))
+    }
+}
+
 /// The observation with the proofs that a plan notes: they count in the same plan.
 pub(crate) fn with_proofs<'a>(observation: &'a Observation, plan: &Plan) -> Cow<'a, Observation> {
     let mut noted = Cow::Borrowed(observation);
@@ -144,6 +216,6 @@ impl Instance {
     /// Whether its Jibri has failed so often in a row that it counts as one that cannot record.
     pub fn is_failing(&self) -> bool {
         let proof = self.ec2.read().and_then(|record| record.proof);
-        matches!(proof, Some(Proof::Failed { times, .. }) if times >= FAILURES_IN_A_ROW)
+        proof.and_then(Proof::failures).is_some_and(|(times, _)| times >= FAILURES_IN_A_ROW)
     }
 }

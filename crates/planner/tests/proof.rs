@@ -41,6 +41,16 @@ fn answered(instance: Instance, good_recording_seconds: Option<u64>) -> Instance
     Instance { check: Reading::Read(Command { sent_at, outcome: CommandOutcome::Reported(report) }), ..instance }
 }
 
+/// The instance is asked about the recording of so many seconds ago, and nothing else is known of it.
+fn open(seconds_ago: u64) -> Proof {
+    Proof::Open { selected_at: NOW.minus_seconds(seconds_ago), before: Before::Unknown }
+}
+
+/// The same Jibri, after the next request has selected it so many seconds ago.
+fn selected_again(instance: Instance, seconds_ago: u64) -> Instance {
+    Instance { last_selected_at: Some(NOW.minus_seconds(seconds_ago)), ..instance }
+}
+
 fn noted(plan: &Plan) -> Vec<(&str, Proof)> {
     let noted = plan.steps.iter().filter_map(|step| match &step.action {
         Action::TagProof { instance, proof } => Some((instance.as_str(), *proof)),
@@ -69,7 +79,11 @@ fn a_recording_that_goes_on_is_a_good_one() {
 fn a_recording_that_ended_within_seconds_is_asked_about_and_then_judged_by_the_instances_word() {
     let observation = pool(vec![used("i-1", 50)]);
     let first = plan(&observation);
-    assert_eq!(actions(&first), [Action::Check { instance: InstanceId::new("i-1") }]);
+    let i_1 = || InstanceId::new("i-1");
+    assert_eq!(
+        actions(&first),
+        [Action::Check { instance: i_1() }, Action::TagProof { instance: i_1(), proof: open(50) }]
+    );
     let second = plan(&apply(&observation, &first));
     assert_eq!(noted(&second), []);
     assert_eq!(second.waits, [Wait::Check { instance: InstanceId::new("i-1") }]);
@@ -110,17 +124,67 @@ fn an_answer_that_is_older_than_the_recording_says_nothing_of_it() {
     let mut instance = answered(used("i-1", 50), Some(5));
     let Reading::Read(check) = &mut instance.check else { panic!("a check") };
     check.sent_at = NOW.minus_seconds(60);
+    let instance = with(instance, |record| record.proof = Some(open(50)));
     assert_eq!(actions(&plan(&pool(vec![instance]))), [Action::Check { instance: InstanceId::new("i-1") }]);
 }
 
 #[test]
 fn an_instance_that_never_answers_has_failed_after_some_minutes() {
-    assert_eq!(noted(&plan(&pool(vec![used("i-1", 230)]))), []);
+    assert_eq!(noted(&plan(&pool(vec![used("i-1", 230)]))), [("i-1", open(230))]);
     let selected_at = NOW.minus_seconds(250);
     assert_eq!(
         noted(&plan(&pool(vec![used("i-1", 250)]))),
         [("i-1", Proof::Failed { times: 1, since: selected_at, selected_at })]
     );
+}
+
+#[test]
+fn a_recording_that_is_asked_about_is_judged_though_jicofo_has_forgotten_it_for_the_next_one() {
+    let selected_at = NOW.minus_seconds(70);
+    let asked = |good_recording_seconds, before| {
+        let asked = answered(used("i-1", 70), good_recording_seconds);
+        with(selected_again(asked, 20), |record| record.proof = Some(Proof::Open { selected_at, before }))
+    };
+    let once = Proof::Failed { times: 1, since: selected_at, selected_at };
+    let next = |before| Proof::Open { selected_at: NOW.minus_seconds(20), before };
+    let as_first = pool(vec![asked(None, Before::Unknown)]);
+    let failed_once = Before::Failed { times: 1, since: selected_at };
+    assert_eq!(noted(&plan(&as_first)), [("i-1", next(failed_once))], "and it is asked about the next one");
+    assert_eq!(counts(&apply(&as_first, &plan(&as_first))).failures, 1);
+    let before = Before::Failed { times: 1, since: minutes_ago(9) };
+    let twice = Before::Failed { times: 2, since: minutes_ago(9) };
+    let as_second = pool(vec![asked(None, before)]);
+    assert_eq!(noted(&plan(&as_second)), [("i-1", next(twice))]);
+    assert_eq!(counts(&apply(&as_second, &plan(&as_second))).failing, 1);
+    assert_eq!(noted(&plan(&pool(vec![asked(Some(5), Before::Unknown)]))), [("i-1", next(Before::Unknown))]);
+
+    // The next one is under way.
+    let recording = Instance { jibri: JibriStatus::Busy, ..asked(None, Before::Unknown) };
+    assert_eq!(noted(&plan(&pool(vec![recording.clone()]))), [("i-1", once)]);
+    // Nothing has been said yet, and then never.
+    let silent = |seconds_ago| {
+        let proof = Proof::Open { selected_at: NOW.minus_seconds(seconds_ago), before: Before::Unknown };
+        plan(&pool(vec![with(Instance { check: Reading::Unlisted, ..recording.clone() }, |it| it.proof = Some(proof))]))
+    };
+    assert!(actions(&silent(70)).contains(&Action::Check { instance: InstanceId::new("i-1") }));
+    assert_eq!(noted(&silent(70)), []);
+    let since = NOW.minus_seconds(400);
+    assert_eq!(noted(&silent(400)), [("i-1", Proof::Failed { times: 1, since, selected_at: since })]);
+}
+
+#[test]
+fn a_jibri_that_is_busy_again_soon_is_asked_about_what_it_recorded_before() {
+    let busy_since = |since, selected| {
+        let busy = Instance { last_selected_at: Some(NOW.minus_seconds(selected)), ..busy("i-1") };
+        let recorded = Recorded { state: RecordedState::Busy, since: NOW.minus_seconds(since) };
+        noted(&plan(&pool(vec![with(busy, |record| record.recorded = Some(recorded))])))
+            .into_iter()
+            .map(|(_, proof)| proof.selected_at())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(busy_since(60, 20), [NOW.minus_seconds(60)]);
+    assert_eq!(busy_since(60, 90), [], "that is the recording which it was selected for");
+    assert_eq!(busy_since(600, 20), [], "what went on for so long had begun well");
 }
 
 #[test]
@@ -218,6 +282,21 @@ fn a_recording_that_goes_well_ends_the_doubt_and_those_that_fail_alone_are_repla
     assert_eq!(terminated(&plan(&early)), Vec::<&str>::new());
     let newcomer = with(good("i-4", 2), |record| record.launched_at = minutes_ago(15));
     assert_eq!(terminated(&plan(&pool(vec![lately(bad), lately(idle("i-3", 2)), newcomer]))), ["i-2"]);
+}
+
+#[test]
+fn of_those_that_may_go_an_instance_that_remembers_failures_is_the_last_until_a_recording_goes_well() {
+    let asked = |instance| Instance { check: says_idle(), ..instance };
+    let victims = |others: Vec<Instance>| {
+        let remembers = asked(recorded(with_proof("i-1", failed(1, 50)), RecordedState::Idle, minutes_ago(45)));
+        let fleet = [vec![remembers, asked(idle("i-2", 30))], others].concat();
+        let most = u32::try_from(fleet.len() - 1).expect("a few");
+        let mut observation = pool(fleet);
+        observation.target = target(most, most, most);
+        terminated(&plan(&observation)).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(victims(vec![]), ["i-2"]);
+    assert_eq!(victims(vec![good("i-3", 5)]), ["i-1"]);
 }
 
 #[test]

@@ -97,6 +97,12 @@ fn instances() -> impl Strategy<Value = Instance> {
         1 => (moments(), of(moments())).prop_map(|(selected_at, good_at)| Proof::Short { selected_at, good_at }),
         3 => (1u32..4, moments(), moments())
             .prop_map(|(times, since, selected_at)| Proof::Failed { times, since, selected_at }),
+        1 => (moments(), prop_oneof![
+            Just(Before::Unknown),
+            moments().prop_map(|selected_at| Before::Good { selected_at }),
+            (1u32..4, moments()).prop_map(|(times, since)| Before::Failed { times, since }),
+        ])
+            .prop_map(|(selected_at, before)| Proof::Open { selected_at, before }),
     ];
     let served = (of(proofs), weighted(0.2, moments()));
     let records = (states, moments(), of(moments()), recorded, weighted(0.8, moments()), served).prop_map(

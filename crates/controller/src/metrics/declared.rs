@@ -127,7 +127,7 @@ declare_metrics! {
         AvailableJibris, Count, "healthy, idle, staying, and not failing: recordings that could begin now";
         FailingJibris, Count, "failed their last two recordings or more, though they say that they are idle and healthy; none of them is in `AvailableJibris`";
         FailedRecordings, Count, "recordings that failed in a row, each Jibri's since its last success, added up: a start that was refused, or an end within seconds that left nothing to play";
-        RecordingsInDoubt, Count, "1 while recordings fail on more than one Jibri, or on all that were tried, and none has gone well since; else 0";
+        RecordingsInDoubt, Count, "1 while recordings fail on more than one Jibri, or on all that were tried, and none has gone well since; 0 when one has; nothing where no recording is known that went well";
         StuckBusySeconds, Seconds, "the longest that a Jibri has been busy while Jicofo counts fewer sessions than busy Jibris, or for over four times `BUSY_SUSPICION_HOURS`; else 0";
         BusyJibris, Count, "recording, streaming or finalizing, those on their way out included";
         PendingJibris, Count, "launched within the boot grace and not registered yet, or wanted and not launched yet";

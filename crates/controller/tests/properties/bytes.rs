@@ -52,6 +52,7 @@ pub fn forecast(bytes: &[u8]) {
         available: series(&|_| 4.0),
         busy: series(&|_| 4.0),
         failed_starts: series(&|_| 0.0),
+        in_doubt: series(&|_| 0.0),
         strangers: series(&|_| 1.0),
         launch_seconds: vec![(NOW, 120.0)],
     };

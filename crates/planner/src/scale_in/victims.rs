@@ -85,8 +85,8 @@ pub(super) fn ask_ahead(view: &View<'_>, room: &mut Room, plan: &mut Plan) {
     }
 }
 
-/// The instances that may go, now or so many seconds ahead, in order: outdated launch template first, then from the
-/// fullest zone, then the longest idle.
+/// The instances that may go, now or so many seconds ahead, in order: outdated launch template first, those last that remember
+/// failures, then from the fullest zone, then the longest idle.
 fn order_candidates<'a>(view: &View<'a>, ended: &BTreeSet<InstanceId>, ahead_seconds: u64) -> Vec<&'a Instance> {
     let View { policy, observation, .. } = view;
     let idle_seconds = policy.idle_seconds.saturating_sub(ahead_seconds);
@@ -113,7 +113,8 @@ fn order_candidates<'a>(view: &View<'a>, ended: &BTreeSet<InstanceId>, ahead_sec
     while !candidates.is_empty() {
         let key = |instance: &&Instance| {
             let zone = Reverse(zones.get(instance.zone.as_str()).copied().unwrap_or(0));
-            (!instance.outdated, zone, idle_since(instance).unwrap_or(observation.now), instance.id.clone())
+            let remembers = service.is_remembered_by(instance);
+            (!instance.outdated, remembers, zone, idle_since(instance).unwrap_or(observation.now), instance.id.clone())
         };
         let Some(next) = (0..candidates.len()).min_by_key(|&index| key(&candidates[index])) else {
             break;

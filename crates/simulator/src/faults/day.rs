@@ -134,7 +134,8 @@ impl Watch<'_> {
             return None;
         }
         let snapshot = self.runner.world().snapshot();
-        let (wanted, found) = (self.plan.limits.least_spare, snapshot.available + snapshot.pending);
+        let found = snapshot.available + snapshot.failing_busy + snapshot.pending;
+        let wanted = self.plan.limits.least_spare;
         if found >= wanted {
             self.short_since = None;
             return None;
