@@ -106,6 +106,7 @@ fn wrong_names_are_suspected_only_where_as_many_are_listed_as_launches_are_misse
     assert!(suspects(two(), &["jibri-1", "jibri-2"]));
     assert!(!suspects(two(), &["jibri-1"]));
     assert!(!suspects(two(), &["i-0a", "i-0b"]));
+    assert!(!suspects(vec![overdue("i-1", 60)], &["jibri-1"]), "one launch may be bad luck, and jibri-1 another's");
     assert!(!suspects(vec![booting("i-1", 5), booting("i-2", 5)], &["jibri-1", "jibri-2"]));
     assert!(!suspects(vec![overdue("i-1", 60), idle("i-2", 1)], &["jibri-1", "jibri-2"]));
 }

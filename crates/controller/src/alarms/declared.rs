@@ -212,14 +212,16 @@ pub const ALARMS: &[Alarm] = &[
         ..COMMON
     },
     // An instance publishes each minute while any waits, and zero with the last one. Another instance's zero does not end
-    // it within the period, and what an instance leaves unsaid is not that it has none.
+    // it, and what an instance leaves unsaid is not that it has none. By minutes: CloudWatch looks at an older period where the newest
+    // is empty, and in a longer one it would find both what waited and the zero, and ring again.
     Alarm {
         id: "RecordingsWaitAlarm",
         meaning: "A recording has waited on its instance for its upload for a quarter of an hour or longer",
         remedy: "Follow [Uploads fail](trouble.md#uploads-fail). Each is tried again every 15 minutes at most, also while its \
                  Jibri serves; the alarm ends when the last one is up.",
         watches: Watched::Metric(Metric::OldestRecordingSeconds, Maximum),
-        period_seconds: 300,
+        evaluation_periods: 5,
+        datapoints_to_alarm: Some(1),
         threshold: Threshold::Number(900.0),
         missing: MissingData::Ignore,
         ..COMMON
@@ -228,7 +230,12 @@ pub const ALARMS: &[Alarm] = &[
         id: "UnplayableRecordingsAlarm",
         meaning: "Two recordings or more within an hour cannot be played; Jibris crash, or their disks are full",
         remedy: "Follow [A recording cannot be played](instances.md#a-recording-that-cannot-be-played).",
-        watches: Watched::Metric(Metric::UnplayableRecordings, Sum),
+        // An hour without an upload has none that cannot be played: else the alarm would look at an older one, and ring again.
+        watches: Watched::Expression {
+            id: "unplayable",
+            label: "Recordings that cannot be played",
+            expression: Expression::Fill(&of("recordings", Source::Pool(Metric::UnplayableRecordings), Sum), 0.0),
+        },
         period_seconds: 3600,
         threshold: Threshold::Number(2.0),
         ..COMMON

@@ -74,10 +74,11 @@ pub(super) fn report_strangers(view: &View<'_>, plan: &mut Plan) {
     if !ids.is_empty() {
         plan.waits.push(Wait::Forgetting { nicknames: ids });
     }
-    // Other owners' Jibris have names too. They are likely to be ours where as many are listed as launches are missed.
+    // Other owners' Jibris have names too. They are likely to be ours where as many are listed as launches are missed, and of those
+    // at least two: one launch may be bad luck, beside a Jibri that was there before.
     let observation = view.observation;
     let missed = marker(view.policy, observation).is_some() && !observation.instances.iter().any(is_known);
-    let missing = usize::try_from(view.counts.overdue.max(1)).unwrap_or(usize::MAX);
+    let missing = usize::try_from(view.counts.overdue.max(2)).unwrap_or(usize::MAX);
     if missed && names.len() >= missing {
         plan.problems.push(Problem::WrongNames { nicknames: names });
     }
