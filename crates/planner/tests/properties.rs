@@ -255,6 +255,9 @@ proptest! {
             let mut second = plan(&policy, &apply(&observation, &first)).steps;
             // A heartbeat is due at every tick, and leaves no trace to plan on.
             second.retain(|step| !matches!(step.action, Action::Heartbeat { .. }));
+            // With an instance goes what its tags remember: then the next one may be asked.
+            let ends = first.actions_of(Stage::Terminations).next().is_some();
+            second.retain(|step| !(ends && matches!(step.action, Action::Check { .. })));
             prop_assert_eq!(second, vec![], "after {}", first);
         }
     }
