@@ -3,10 +3,7 @@
 
 mod common;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
+use std::{cell::RefCell, fmt, sync::Once};
 
 use common::*;
 use controller::metrics::{Metric, Statistic};
@@ -79,34 +76,42 @@ fn rings_of(world: &World, alarm: &str) -> Vec<Ring> {
     world.rings().into_iter().filter(|ring| ring.alarm == alarm).collect()
 }
 
-/// Tells what the functions log, line by line.
-#[derive(Clone, Default)]
-struct Logs(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    /// What the functions have logged in this test: each test is a thread.
+    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Copy)]
+struct Logs;
 
 impl Logs {
-    /// Lets everything go on for so long, and keeps what is logged.
-    fn go_on(&self, runner: &mut Runner, span: Milliseconds) {
-        tracing::subscriber::with_default(self.clone(), || go_on(runner, span));
+    /// From now on, in this test.
+    fn keep() -> Logs {
+        static GLOBAL: Once = Once::new();
+        GLOBAL.call_once(|| tracing::subscriber::set_global_default(Logs).expect("there is no other"));
+        LOGGED.with_borrow_mut(Vec::clear);
+        Logs
     }
 
-    fn say(&self, words: &str) -> bool {
-        self.0.lock().expect("one thread").iter().any(|line| line.contains(words))
+    fn say(self, words: &str) -> bool {
+        LOGGED.with_borrow(|lines| lines.iter().any(|line| line.contains(words)))
     }
 }
 
 impl tracing::field::Visit for Logs {
     fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn fmt::Debug) {
-        self.0.lock().expect("one thread").push(format!("{value:?}"));
+        LOGGED.with_borrow_mut(|lines| lines.push(format!("{value:?}")));
     }
 }
 
 impl tracing::Subscriber for Logs {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
     }
 
     fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut self.clone());
+        event.record(&mut { *self });
     }
 
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
@@ -131,8 +136,8 @@ fn where_every_recording_fails_an_alarm_tells_and_hardly_an_instance_is_replaced
     for incident in everything_fails() {
         let mut config = stack(every(HOUR, SETTLED, 62 * HOUR, 30 * MINUTE));
         config.incidents = vec![(START, incident.clone())];
-        let (mut runner, logs) = (works(config, "2"), Logs::default());
-        logs.go_on(&mut runner, 62 * HOUR);
+        let (mut runner, logs) = (works(config, "2"), Logs::keep());
+        go_on(&mut runner, 62 * HOUR);
         let world = runner.world();
         let failures = moments(&world, |happening| {
             matches!(happening, Happening::StartFailed { .. } | Happening::RecordingFailed { .. })
@@ -226,8 +231,8 @@ fn a_launch_that_never_registers_is_replaced_though_a_jibri_of_ones_own_is_in_th
         config.incidents = vec![(START, own), (START, Incident::NextLaunchNeverRegisters)];
         let settings =
             [("FORECAST_PARAMETER", "/jibri/forecast"), ("JIBRIS_THRESHOLD", "1"), ("OWN_JIBRIS", own_jibris)];
-        let (mut runner, logs) = (works_with(config, &settings), Logs::default());
-        logs.go_on(&mut runner, 5 * HOUR);
+        let (mut runner, logs) = (works_with(config, &settings), Logs::keep());
+        go_on(&mut runner, 5 * HOUR);
         let world = runner.world();
         let launched = moments(&world, |happening| matches!(happening, Happening::Launched { .. }));
         let registered = moments(&world, |happening| matches!(happening, Happening::Registered { .. }));
