@@ -113,8 +113,8 @@ pub(super) struct Jibri {
     pub(super) fails_late: bool,
     /// How many recordings have failed on it since the last that did not, and when the second of them did.
     pub(super) failures: (u32, Option<Milliseconds>),
-    /// How many spells of failures that makes, and when the last failure was.
-    pub(super) failing_spells: (u32, Milliseconds),
+    /// The spells of failures that makes: when the last failure of each was.
+    pub(super) failing_spells: Vec<Milliseconds>,
     /// Its finalize script is not there, or not executable.
     pub(super) finalize_missing: bool,
     /// When its finalize script last found a recording that can be played.
@@ -156,7 +156,7 @@ impl Default for Jibri {
             fails_at: None,
             fails_late: false,
             failures: (0, None),
-            failing_spells: (0, 0),
+            failing_spells: Vec::new(),
             finalize_missing: false,
             good_recording_at: None,
             last_failed_at: None,

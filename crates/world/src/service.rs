@@ -14,7 +14,7 @@ const HOUR_MS: Milliseconds = 3_600_000;
 pub(super) const KNOWN_AFTER: u32 = 2;
 /// After how many spells of failures without a success the functions must know it. Of several in one minute they see the last,
 /// and one that left something to play may look like a short recording.
-const PROVEN_AFTER: u32 = 4;
+const PROVEN_AFTER: usize = 4;
 /// Failures further apart than this are two spells, in milliseconds.
 const SPELL_MS: Milliseconds = 10 * 60_000;
 /// Within what time the functions know it, in milliseconds.
@@ -39,12 +39,14 @@ impl World {
         let (count, known_since) = machine.jibri.failures;
         let second = (count + 1 == KNOWN_AFTER).then_some(now);
         machine.jibri.failures = (count + 1, known_since.or(second));
-        let (spells, last_at) = machine.jibri.failing_spells;
-        machine.jibri.failing_spells = match (count, now - last_at > SPELL_MS) {
-            (0, _) => (1, now),
-            (_, true) => (spells + 1, now),
-            (_, false) => (spells, now),
-        };
+        let spells = &mut machine.jibri.failing_spells;
+        if count == 0 {
+            spells.clear();
+        }
+        match spells.last_mut() {
+            Some(last_at) if now - *last_at <= SPELL_MS => *last_at = now,
+            _ => spells.push(now),
+        }
         if second.is_some() {
             self.audit_change();
         }
@@ -75,7 +77,7 @@ impl World {
         let proven = |machine: &&Machine| {
             let (failures, since) = machine.jibri.failures;
             let long = since.is_some_and(|since| now - since.max(could_since) > PROVEN_WITHIN_MS);
-            let (spells, _) = machine.jibri.failing_spells;
+            let spells = machine.jibri.failing_spells.iter().filter(|at| **at > could_since).count();
             machine.is_active() && machine.is_available() && failures >= KNOWN_AFTER && spells >= PROVEN_AFTER && long
         };
         let failing: Vec<&str> = self.machines.values().filter(proven).map(|machine| machine.id.as_str()).collect();
