@@ -79,10 +79,10 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     counts.proven = service.last_good.is_some();
     counts.stuck_busy_seconds = stuck_seconds(policy, observation);
     // Where another launch would fare no better, a Jibri that fails is the one to have: none is launched in its place.
-    let kept = |busy_too| if service.replacement_helps { 0 } else { count_failing(observation, busy_too) };
+    let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
     // Without a target nothing is missing, and nothing is too much.
     if let Some(target) = &observation.target {
-        let coming = counts.available + counts.pending + counts.returning + kept(true);
+        let coming = counts.available + counts.pending + counts.returning + kept;
         counts.shortfall = target.spare.saturating_sub(coming);
         // One may be bad luck. Where several do not register, what is launched now would fare like them: one at a time shows
         // whether that is still so.
@@ -90,14 +90,13 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
         if several && launch::marker(policy, observation).is_some() {
             counts.shortfall = counts.shortfall.min(1u32.saturating_sub(counts.pending));
         }
-        counts.surplus = (counts.available + kept(false)).saturating_sub(target.hold.max(target.spare));
+        counts.surplus = (counts.available + kept).saturating_sub(target.hold.max(target.spare));
     }
     counts
 }
 
-/// The Jibris that fail their recordings. One that is busy will soon be idle again, unless it records well: then it fails no more.
-fn count_failing(observation: &Observation, busy_too: bool) -> u32 {
-    let counts = |jibri| jibri == JibriStatus::Idle || busy_too && jibri == JibriStatus::Busy;
-    let failing = |instance: &&Instance| instance.is_active() && counts(instance.jibri) && instance.is_failing();
+fn count_failing_idle(observation: &Observation) -> u32 {
+    let failing =
+        |instance: &&Instance| instance.is_active() && instance.jibri == JibriStatus::Idle && instance.is_failing();
     u32::try_from(observation.instances.iter().filter(failing).count()).unwrap_or(u32::MAX)
 }
