@@ -5,7 +5,6 @@ use crate::{
     busy::stuck_seconds,
     judge_service,
     launch::{self, LaunchProgress, launch_progress},
-    proof::BEGUN_WELL_SECONDS,
     shards, vanished,
 };
 
@@ -80,11 +79,10 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     counts.proven = service.last_good.is_some();
     counts.stuck_busy_seconds = stuck_seconds(policy, observation);
     // Where another launch would fare no better, a Jibri that fails is the one to have: none is launched in its place.
-    let kept = |busy_too| if service.replacement_helps { 0 } else { count_failing(observation, busy_too) };
+    let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
     // Without a target nothing is missing, and nothing is too much.
     if observation.target.is_some() {
-        let (lacking, surplus) =
-            shards::gap(observation, counts.available + kept(true), counts.available + kept(false));
+        let (lacking, surplus) = shards::gap(observation, counts.available + kept);
         counts.shortfall = lacking.saturating_sub(counts.pending + counts.returning);
         // One may be bad luck. Where several do not register, what is launched now would fare like them: one at a time shows
         // whether that is still so.
@@ -97,14 +95,8 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     counts
 }
 
-/// The Jibris that fail their recordings. One that has just become busy will soon be idle again; one that is busy for longer
-/// records, and is no spare.
-fn count_failing(observation: &Observation, busy_too: bool) -> u32 {
-    let just_busy = |instance: &Instance| {
-        let selected_at = instance.last_selected_at.filter(|_| busy_too && instance.jibri == JibriStatus::Busy);
-        selected_at.is_some_and(|at| observation.now.seconds_since(at) <= BEGUN_WELL_SECONDS)
-    };
-    let there = |instance: &Instance| instance.jibri == JibriStatus::Idle || just_busy(instance);
-    let failing = |instance: &&Instance| instance.is_active() && instance.is_failing() && there(instance);
+fn count_failing_idle(observation: &Observation) -> u32 {
+    let failing =
+        |instance: &&Instance| instance.is_active() && instance.jibri == JibriStatus::Idle && instance.is_failing();
     u32::try_from(observation.instances.iter().filter(failing).count()).unwrap_or(u32::MAX)
 }

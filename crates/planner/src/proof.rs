@@ -10,9 +10,6 @@ pub const FAILURES_IN_A_ROW: u32 = 2;
 /// For how long it counts as an open question whether what replaced a failing Jibri fares better, in seconds, where others
 /// record well meanwhile.
 const DOUBT_SECONDS: u64 = 3600;
-/// What goes on for longer than this has begun well, in seconds. Jibri gives up sooner on a call that it cannot join, without
-/// ICE, without media, or with a browser that hangs (jibri: `CallStatusChecks`, `CallPage`; 30 to 60 s each).
-pub(crate) const BEGUN_WELL_SECONDS: u64 = 120;
 
 /// How the last recordings of a Jibri went, as kept in its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

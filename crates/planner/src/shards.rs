@@ -99,23 +99,23 @@ pub fn wanted_target(observation: &Observation) -> Option<Target> {
     })
 }
 
-/// How many more are wanted than are `there`, and how many more wait (`idle`) than are to be held. A launch joins one Jicofo or the
-/// other: where one lacks spares and the others have too many, the pool may have as many again, and then stops.
-pub(crate) fn gap(observation: &Observation, there: u32, idle: u32) -> (u32, u32) {
+/// How many more are wanted than are available, and how many more are available than are to be held. A launch joins one Jicofo
+/// or the other: where one lacks spares and the others have too many, the pool may have as many again, and then stops.
+pub(crate) fn gap(observation: &Observation, available: u32) -> (u32, u32) {
     let (Some(target), Some(of_one)) = (wanted_target(observation), &observation.target) else { return (0, 0) };
     let hold = target.hold.max(target.spare);
     let shards = shards(observation);
     if shards.count() == 0 {
-        return (target.spare.saturating_sub(there), idle.saturating_sub(hold));
+        return (target.spare.saturating_sub(available), available.saturating_sub(hold));
     }
     let lack = |available: u32| of_one.spare.saturating_sub(available);
     let lacking = shards.available(observation).map(|(_, available)| lack(available)).fold(0, u32::saturating_add);
     let lacking = lacking.saturating_add(lack(0).saturating_mul(shards.empty));
     match lacking {
-        0 => (0, idle.saturating_sub(hold)),
+        0 => (0, available.saturating_sub(hold)),
         _ => (
-            lacking.min(target.spare.saturating_mul(2).saturating_sub(there)),
-            idle.saturating_sub(hold.saturating_mul(2)),
+            lacking.min(target.spare.saturating_mul(2).saturating_sub(available)),
+            available.saturating_sub(hold.saturating_mul(2)),
         ),
     }
 }

@@ -297,6 +297,15 @@ fn of_those_that_may_go_an_instance_that_remembers_failures_is_the_last_until_a_
     };
     assert_eq!(victims(vec![]), ["i-2"]);
     assert_eq!(victims(vec![good("i-3", 5)]), ["i-1"]);
+    // Another that has not been idle for long enough will go instead.
+    let young = recorded(idle("i-3", 30), RecordedState::Idle, minutes_ago(5));
+    let remembers = || asked(recorded(with_proof("i-1", failed(1, 50)), RecordedState::Idle, minutes_ago(45)));
+    let alone = |others: Vec<Instance>| {
+        let mut observation = pool([vec![remembers()], others].concat());
+        observation.target = target(0, 0, 0);
+        terminated(&plan(&observation)).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!((alone(vec![young]), alone(vec![])), (vec![], vec!["i-1".to_owned()]));
 }
 
 #[test]

@@ -55,8 +55,6 @@ pub struct Snapshot {
     pub available: u32,
     /// Of these, those that fail each recording.
     pub failing: u32,
-    /// Busy, staying, and fail each recording: they will soon be idle.
-    pub failing_busy: u32,
     /// Launched, staying, and not registered yet.
     pub pending: u32,
     /// On their way out.
@@ -179,10 +177,7 @@ fn count(machine: &Machine, snapshot: &mut Snapshot) {
     snapshot.retained += u32::from(machine.lifecycle == Lifecycle::TerminatingRetained);
     match (leaves, machine.jibri.is_busy()) {
         (true, true) => snapshot.draining_busy += 1,
-        (false, true) => {
-            snapshot.busy += 1;
-            snapshot.failing_busy += u32::from(machine.jibri.failing.is_some());
-        }
+        (false, true) => snapshot.busy += 1,
         (false, false) if machine.is_active() => {
             snapshot.available += u32::from(machine.is_available());
             snapshot.failing += u32::from(machine.is_available() && machine.jibri.failing.is_some());

@@ -2,12 +2,14 @@
 
 use crate::{
     Action, Command, CommandOutcome, FAILURES_IN_A_ROW, Instance, InstanceReport, JibriProcess, JibriStatus,
-    LifecycleState, Plan, Problem, Proof, Recorded, RecordedState, Timestamp, Wait, judge_service,
-    proof::BEGUN_WELL_SECONDS, spoken::Spoken,
+    LifecycleState, Plan, Problem, Proof, Recorded, RecordedState, Timestamp, Wait, judge_service, spoken::Spoken,
 };
 
 use super::{evidence::Evidence, evidence::evidence, room::View};
 
+/// What goes on for longer than this has begun well, in seconds. Jibri gives up sooner on a call that it cannot join, without
+/// ICE, without media, or with a browser that hangs (jibri: `CallStatusChecks`, `CallPage`; 30 to 60 s each).
+const BEGUN_WELL_SECONDS: u64 = 120;
 /// How long an instance has to say how a recording went, in seconds; then it counts as failed.
 const ANSWER_SECONDS: u64 = 240;
 /// How long ago a recording is judged at most, in seconds: before that, nothing looked.

@@ -1,7 +1,7 @@
 //! Repairs: an instance that is of no use any more is replaced. Its drain still saves what is on it.
 
 use crate::{
-    Action, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Wait, judge_service,
+    Action, Instance, JibriProcess, JibriStatus, LifecycleState, Plan, RecordedState, Signal, Wait, judge_service,
     launch::{LaunchProgress, is_kept, launch_progress},
     spoken::Spoken,
 };
@@ -17,9 +17,14 @@ const MOST_ASKED: usize = 50;
 
 /// A Jicofo answers and lists no Jibri: either it has lost its XMPP, or all have exited. The instances themselves know.
 pub(super) fn ask_missing(view: &View<'_>, plan: &mut Plan) {
+    // What a silent Jicofo may list is unknown, too, and no word of the instance would help.
+    let forgotten = match view.observation.signal {
+        Signal::Fresh => JibriStatus::Unknown,
+        _ => JibriStatus::Missing,
+    };
     let missing = view.observation.instances.iter().filter(|instance| {
         instance.lifecycle == LifecycleState::InService
-            && matches!(instance.jibri, JibriStatus::Missing | JibriStatus::Unknown)
+            && instance.jibri == forgotten
             && instance.has_registered()
             && matches!(evidence(view, instance), Evidence::None)
     });

@@ -85,18 +85,23 @@ pub(super) fn ask_ahead(view: &View<'_>, room: &mut Room, plan: &mut Plan) {
     }
 }
 
-/// The instances that may go, now or so many seconds ahead, in order: outdated launch template first, those last that remember
-/// failures, then from the fullest zone, then the longest idle.
+/// The instances that may go, now or so many seconds ahead, in order: outdated launch template first, then from the
+/// fullest zone, then the longest idle. One that remembers failures stays for as long as another might go.
 fn order_candidates<'a>(view: &View<'a>, ended: &BTreeSet<InstanceId>, ahead_seconds: u64) -> Vec<&'a Instance> {
     let View { policy, observation, .. } = view;
     let idle_seconds = policy.idle_seconds.saturating_sub(ahead_seconds);
     let service = judge_service(observation);
+    let is_idle =
+        |instance: &Instance| instance.lifecycle == LifecycleState::InService && instance.jibri == JibriStatus::Idle;
+    let forgetful = |instance: &Instance| is_idle(instance) && !service.is_remembered_by(instance);
+    let any_forgetful = observation.instances.iter().any(forgetful);
     let idle_since = |instance: &Instance| state_since(instance, RecordedState::Idle);
     let mut candidates: Vec<&Instance> = observation
         .instances
         .iter()
-        .filter(|instance| instance.lifecycle == LifecycleState::InService && instance.jibri == JibriStatus::Idle)
+        .filter(|instance| is_idle(instance))
         .filter(|instance| !(instance.is_failing() && service.replacement_helps))
+        .filter(|instance| instance.outdated || !any_forgetful || forgetful(instance))
         .filter(|instance| !ended.contains(&instance.id))
         .filter(|instance| match idle_since(instance) {
             Some(since) => observation.now.seconds_since(since) >= idle_seconds,
@@ -113,8 +118,7 @@ fn order_candidates<'a>(view: &View<'a>, ended: &BTreeSet<InstanceId>, ahead_sec
     while !candidates.is_empty() {
         let key = |instance: &&Instance| {
             let zone = Reverse(zones.get(instance.zone.as_str()).copied().unwrap_or(0));
-            let remembers = service.is_remembered_by(instance);
-            (!instance.outdated, remembers, zone, idle_since(instance).unwrap_or(observation.now), instance.id.clone())
+            (!instance.outdated, zone, idle_since(instance).unwrap_or(observation.now), instance.id.clone())
         };
         let Some(next) = (0..candidates.len()).min_by_key(|&index| key(&candidates[index])) else {
             break;

@@ -134,8 +134,7 @@ impl Watch<'_> {
             return None;
         }
         let snapshot = self.runner.world().snapshot();
-        let found = snapshot.available + snapshot.failing_busy + snapshot.pending;
-        let wanted = self.plan.limits.least_spare;
+        let (wanted, found) = (self.plan.limits.least_spare, snapshot.available + snapshot.pending);
         if found >= wanted {
             self.short_since = None;
             return None;
