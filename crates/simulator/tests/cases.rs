@@ -318,7 +318,7 @@ fn a_jibri_that_is_busy_for_eight_days_without_a_session_is_told_of_within_hours
         assert!((suspicion..=suspicion + after).contains(&from), "{alarm} after {}", minutes(from));
         assert_eq!(rings[0].until, None, "{alarm}");
     }
-    assert_eq!(world.busy_for_longer_than(7 * 24 * HOUR), [stuck.clone()]);
+    assert_eq!(world.busy_for_longer_than(7 * 24 * HOUR), std::slice::from_ref(&stuck));
     assert_eq!(member(&mut world, &stuck).map(|member| member.lifecycle_state), Some("InService"));
     assert!(!story_of(&world, &stuck).iter().any(|word| word == "terminating"));
 }
