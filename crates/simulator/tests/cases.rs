@@ -165,17 +165,35 @@ fn where_every_recording_fails_an_alarm_tells_and_hardly_an_instance_is_replaced
 /// People try again every minute or two, so that Jicofo selects a Jibri anew before it was asked about its last recording.
 #[test]
 fn who_deploys_with_a_wrong_password_knows_within_ten_minutes_of_the_first_request() {
-    for (seed, incident) in (1..=4).flat_map(|seed| everything_fails().map(|incident| (seed, incident))) {
+    let pools = ["1", "2"].into_iter().flat_map(|threshold| (1..=12).map(move |seed| (threshold, seed)));
+    for ((threshold, seed), incident) in pools.flat_map(|pool| everything_fails().map(|incident| (pool, incident))) {
         for again in [MINUTE, 75 * SECOND, 90 * SECOND, 2 * MINUTE] {
-            let first = 20 * MINUTE + i64::try_from(seed).expect("a few") * 13 * SECOND;
+            let first = 10 * MINUTE + i64::try_from(seed).expect("a few") * 31 * SECOND;
             let mut config = stack(every(again, first, HOUR, 30 * MINUTE));
             (config.seed, config.incidents) = (seed, vec![(START, incident.clone())]);
-            let mut runner = works(config, "2");
+            let mut runner = works(config, threshold);
             go_on(&mut runner, first + 10 * MINUTE);
             let rings = rings_of(&runner.world(), "RecordingsFailAlarm");
-            assert_eq!(rings.len(), 1, "{incident:?}, again after {again} ms, seed {seed}");
+            assert_eq!(rings.len(), 1, "{incident:?}, {threshold} Jibris, again after {again} ms, seed {seed}");
         }
     }
+}
+
+/// A person replaces every instance, before the setting is mended and after.
+#[test]
+fn the_alarm_ends_with_the_first_recording_that_goes_well_and_not_with_the_instances_that_failed() {
+    let mut config = stack(vec![request(SETTLED, 30 * MINUTE), request(4 * HOUR, 30 * MINUTE)]);
+    config.incidents = vec![
+        (START, Incident::AllRecordingsFail { for_ms: 3 * HOUR }),
+        (START + HOUR, Incident::InstanceRefresh),
+        (START + 3 * HOUR, Incident::InstanceRefresh),
+    ];
+    let mut runner = works(config, "2");
+    go_on(&mut runner, 5 * HOUR);
+    let rings = rings_of(&runner.world(), "RecordingsFailAlarm");
+    assert_eq!(rings.len(), 1, "{rings:?}");
+    let until = rings[0].until.expect("it has ended");
+    assert!((START + 4 * HOUR..START + 4 * HOUR + 10 * MINUTE).contains(&until), "{}", minutes(until));
 }
 
 #[test]
@@ -223,7 +241,7 @@ fn a_bad_jibri_that_is_first_counts_no_more_and_is_replaced_through_its_drain_wi
         assert_eq!((summary.refused, summary.failed), (0, 0), "{how:?}");
         let told = rings_of(&world, "FailingJibriAlarm");
         assert!(
-            told.len() == 1 && told[0].until.is_some_and(|until| until < known_at + 30 * MINUTE),
+            told.len() == 1 && told[0].until.is_some_and(|until| until < known_at + 45 * MINUTE),
             "{how:?}: {told:?}"
         );
     }
@@ -300,7 +318,7 @@ fn a_jibri_that_is_busy_for_eight_days_without_a_session_is_told_of_within_hours
         assert!((suspicion..=suspicion + after).contains(&from), "{alarm} after {}", minutes(from));
         assert_eq!(rings[0].until, None, "{alarm}");
     }
-    assert_eq!(world.busy_for_longer_than(7 * 24 * HOUR), [stuck.clone()]);
+    assert_eq!(world.busy_for_longer_than(7 * 24 * HOUR), std::slice::from_ref(&stuck));
     assert_eq!(member(&mut world, &stuck).map(|member| member.lifecycle_state), Some("InService"));
     assert!(!story_of(&world, &stuck).iter().any(|word| word == "terminating"));
 }

@@ -70,11 +70,11 @@ pub const ALARMS: &[Alarm] = &[
     Alarm {
         id: "FailingJibriAlarm",
         meaning: "A Jibri says that it is idle and healthy, and fails its recordings",
-        remedy: "Nothing, if it ends within half an hour: the Jibri does not count any more, and is replaced through its drain. \
+        remedy: "Nothing, if it ends within an hour: the Jibri does not count any more, and is replaced through its drain. \
                  If it stays, `RecordingsFailAlarm` rings too, or the log of `scale_in` says what the replacement waits for.",
-        // What is replaced may be followed by another that fails: that is told once.
+        // Another may fail after the one that is replaced: half an hour without any is well again, and several are told of once.
         watches: Watched::Metric(Metric::FailingJibris, Maximum),
-        evaluation_periods: 15,
+        evaluation_periods: 30,
         datapoints_to_alarm: Some(1),
         missing: MissingData::Ignore,
         ..COMMON
