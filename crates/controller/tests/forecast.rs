@@ -313,7 +313,7 @@ fn what_was_refused_in_the_last_minutes_is_published_once_counted() {
 
 /// How many the forecast wants at most within the first minutes.
 fn most(cloud: &Cloud) -> u64 {
-    written(cloud)["spare_targets"][4].as_u64().unwrap()
+    written(cloud)["spare_targets"][4].as_u64().expect("a number")
 }
 
 /// A Jicofo whose 40 Jibris have all been busy for ten minutes.
