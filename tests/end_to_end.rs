@@ -255,7 +255,13 @@ async fn what_is_planned_and_what_is_quiet_move_the_pool_above_its_threshold_and
     let calls = pool.cloud.calls();
     let by_forecast: BTreeSet<&str> =
         calls.iter().filter(|call| call.function == "forecast").map(|call| call.action.as_str()).collect();
-    let expected = ["cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "ssm:GetParameter", "ssm:PutParameter"];
+    let expected = [
+        "autoscaling:DescribeAutoScalingGroups",
+        "cloudwatch:GetMetricData",
+        "cloudwatch:PutMetricData",
+        "ssm:GetParameter",
+        "ssm:PutParameter",
+    ];
     assert_eq!(by_forecast, BTreeSet::from(expected));
 }
 

@@ -40,6 +40,7 @@ impl World {
     pub fn describe_lifecycle_hooks(&mut self, group: &str, names: &[String]) -> Result<Vec<HookView>, AwsError> {
         self.throttle("Throttling")?;
         self.require_group(group)?;
+        self.audit_asked_for_hook();
         let wanted = |hook: &&HookConfig| names.is_empty() || names.contains(&hook.name);
         let hooks = self.config.hook.iter().filter(wanted).map(|hook| HookView {
             name: hook.name.clone(),

@@ -12,8 +12,8 @@ use super::{
 const HOUR_MS: Milliseconds = 3_600_000;
 /// After how many failures in a row, without a success, a Jibri is known to be bad.
 pub(super) const KNOWN_AFTER: u32 = 2;
-/// After how many spells of failures without a success the functions must know it. Of several in one minute they see the last,
-/// and one that left something to play may look like a short recording.
+/// After how many spells of failures without a success the functions must know it. Of several in one minute they see the last.
+/// One that left something to play does not count: it looks like a short recording.
 const PROVEN_AFTER: usize = 4;
 /// Failures further apart than this are two spells, in milliseconds.
 const SPELL_MS: Milliseconds = 10 * 60_000;
@@ -44,6 +44,8 @@ impl World {
             spells.clear();
         }
         match spells.last_mut() {
+            // It left something to play, as a recording does that a person stops at once.
+            _ if machine.jibri.fails_late => {}
             Some(last_at) if now - *last_at <= SPELL_MS => *last_at = now,
             _ => spells.push(now),
         }
@@ -57,7 +59,12 @@ impl World {
             return;
         }
         self.tally.failed_on_known_bad += u64::from(now - known_since > KNOWN_FOR_MS);
-        let could_act_since = known_since.max(self.heard_since());
+        // Another must be there to take what it fails: until then it is not replaced.
+        let fit = |other: &Machine| other.is_active() && other.is_available() && other.jibri.failing.is_none();
+        if !self.machines.values().any(fit) {
+            return;
+        }
+        let could_act_since = known_since.max(self.heard_since()).max(self.scale_in_asked_since());
         let limit_ms = self.config.audit.and_then(|limits| limits.known_bad_ms);
         if self.config.hook.is_some() && limit_ms.is_some_and(|limit_ms| now - could_act_since > limit_ms) {
             let minutes = (now - known_since) / 60_000;
@@ -73,7 +80,7 @@ impl World {
         let Some(counted) = available.map(|datum| datum.value).reduce(f64::max) else { return };
         let now = self.now;
         let blind_until = self.audit.growth.untagged_at.unwrap_or(self.config.start);
-        let could_since = self.asked_since().max(self.heard_since()).max(blind_until);
+        let could_since = self.scale_in_asked_since().max(self.heard_since()).max(blind_until);
         let proven = |machine: &&Machine| {
             let (failures, since) = machine.jibri.failures;
             let long = since.is_some_and(|since| now - since.max(could_since) > PROVEN_WITHIN_MS);

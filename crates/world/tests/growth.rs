@@ -110,10 +110,12 @@ fn a_jibri_that_has_failed_for_an_hour_is_not_to_be_counted_as_available() {
             for _ in 0..150 {
                 wait(&mut world, MINUTE);
                 group(&mut world);
+                world.describe_lifecycle_hooks(GROUP, &[]).expect("the hooks");
             }
             for _ in 0..12 {
                 wait(&mut world, MINUTE);
                 group(&mut world);
+                world.describe_lifecycle_hooks(GROUP, &[]).expect("the hooks");
                 let now = world.now();
                 publish(&mut world, Metric::AvailableJibris, available, now);
             }

@@ -25,8 +25,9 @@ const DRAIN_LIMIT_MINUTES: Milliseconds = 240;
 const FILE_AGE_MS: Milliseconds = 2 * HOUR_MS;
 /// For how long a Jibri that fails may still be asked, while others record well: a trial is an hour's matter, and outages add to it.
 const KNOWN_BAD_MS: Milliseconds = 6 * HOUR_MS;
-/// How many launches an hour may be in vain: what is short at first, and then one at a time.
-const LAUNCHES_IN_VAIN: usize = 24;
+/// How many launches an hour may be in vain: what is short at first, and then one at a time. Where tags are
+/// refused, a tick does not know of the launches before, and some more follow.
+const LAUNCHES_IN_VAIN: usize = 30;
 /// For how long a short pool that holds launches in vain may launch no other: half an hour of patience, a boot grace, and a function
 /// that is not invoked meanwhile.
 const REPLACED_WITHIN_MS: Milliseconds = 75 * MINUTE_MS;
