@@ -164,7 +164,7 @@ fn where_every_recording_fails_an_alarm_tells_and_hardly_an_instance_is_replaced
 
 /// People try again every minute or two, so that Jicofo selects a Jibri anew before it was asked about its last recording.
 #[test]
-fn who_deploys_with_a_wrong_password_knows_within_ten_minutes_of_the_first_request() {
+fn a_wrong_password_is_known_within_ten_minutes_of_the_first_request() {
     let pools = ["1", "2"].into_iter().flat_map(|threshold| (1..=12).map(move |seed| (threshold, seed)));
     for ((threshold, seed), incident) in pools.flat_map(|pool| everything_fails().map(|incident| (pool, incident))) {
         for again in [MINUTE, 75 * SECOND, 90 * SECOND, 2 * MINUTE] {
@@ -311,7 +311,7 @@ fn a_jibri_that_is_busy_for_eight_days_without_a_session_is_told_of_within_hours
     let mut world = runner.world();
     // It has been busy since its selection.
     let suspicion = START + SETTLED + 6 * HOUR;
-    for (alarm, after) in [("StuckBusySeconds", 2 * MINUTE), ("StuckBusyAlarm", 20 * MINUTE)] {
+    for (alarm, after) in [(Metric::StuckBusySeconds.name(), 2 * MINUTE), ("StuckBusyAlarm", 20 * MINUTE)] {
         let rings = rings_of(&world, alarm);
         assert_eq!(rings.len(), 1, "{alarm}: {rings:?}");
         let from = rings[0].from;
@@ -345,7 +345,7 @@ fn what_a_jibri_recorded_before_it_crashed_in_its_container_is_uploaded_within_m
         |happening| matches!(happening, Happening::Terminating { instance, .. } if *instance == left[0].0),
     );
     assert!(ended.iter().all(|at| *at > uploaded[0]), "no drain has uploaded it");
-    assert_eq!(rings_of(&world, "UnplayableRecordings").len(), 1, "one is counted");
+    assert_eq!(rings_of(&world, Metric::UnplayableRecordings.name()).len(), 1, "one is counted");
     assert_eq!(rings_of(&world, "UnplayableRecordingsAlarm"), [], "and one alone rings nothing");
     assert_eq!(world.files_waiting(), []);
 }

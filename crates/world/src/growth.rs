@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// A function could not write a tag: the tags of this moment do not tell who has vanished.
+    /// A function could not write a tag: the tags of this moment do not tell which Jibris have vanished.
     pub fn audit_untagged(&mut self) {
         self.audit.growth.untagged_at = Some(self.now);
     }
