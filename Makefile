@@ -85,7 +85,7 @@ bench: ## Measure a simulated month, a comparison, and one forecast
 	cargo bench --package simulator --package compare --package forecast
 
 cloud: $(TOOLS)/instance/installed ## Keep a local cloud running, for `make watch` and `make invoke`; FAULT=jicofo-away strikes after a minute
-	cargo build --package localcloud
+	cargo build --workspace --bin localcloud
 	target/debug/localcloud serve $(if $(FAULT),--fault $(FAULT))
 
 watch: $(TOOLS)/sam/installed ## Run the functions against the local cloud of `make cloud`

@@ -32,10 +32,8 @@ FORECAST_SECONDS = 3
 LOG_BYTES_PER_INVOCATION = 4_000
 # How long after its start `availability` may still begin a sample.
 LAST_SAMPLE_SECONDS = 55
-# What a forecast asks GetMetricData for: four metrics of each minute of two weeks, and one of each day. Each page is a
-# request for all of them.
-FORECAST_METRICS = 5
-FORECAST_VALUES = 4 * 14 * 24 * 60 + 14
+# How far back a forecast asks GetMetricData, and how much a page holds. Each page is a request for all metrics.
+FORECAST_SPAN_SECONDS = 14 * 24 * 3600
 PAGE_VALUES = 100_800
 
 
@@ -59,7 +57,9 @@ def control_plane(template, metrics):
     gigabyte_seconds = seconds * number("MemorySize: (\\d+)", template) / 1024
     names = count("`[A-Z]\\w+`", "".join(re.findall("^\\| (`.*?) \\|", metrics, re.MULTILINE)))
     requests = (samples + 1) * MINUTES + forecasts
-    metrics_read = forecasts * FORECAST_METRICS * -(-FORECAST_VALUES // PAGE_VALUES)
+    periods = forecast_periods()
+    values = sum(FORECAST_SPAN_SECONDS // seconds for seconds in periods)
+    metrics_read = forecasts * len(periods) * -(-values // PAGE_VALUES)
     alarms = re.findall("^  \\w+:\n    Type: AWS::CloudWatch::Alarm\n.*?(?=^  \\w)", template, re.MULTILINE | re.DOTALL)
     alarm_metrics = sum(count("^ +MetricName:", alarm) for alarm in alarms)
     dashboards = count("Type: AWS::CloudWatch::Dashboard", template)
@@ -75,6 +75,13 @@ def control_plane(template, metrics):
         ("Scheduler", f"{invocations:,} invocations", invocations / 1e6 * SCHEDULER_MILLION_INVOCATIONS),
         ("Lambda, requests", f"{invocations:,}", invocations / 1e6 * LAMBDA_MILLION_REQUESTS),
     ]
+
+
+def forecast_periods():
+    """The period of each metric that a forecast reads, in seconds."""
+    answers = (REPOSITORY / "crates/controller/src/answers.rs").read_text()
+    declared = re.search("HISTORY_METRICS: .*? = \\[(.*?)\n\\];", answers, re.DOTALL).group(1)
+    return [int(period.replace("_", "")) for period in re.findall("Statistic::\\w+, ([\\d_]+)\\)", declared)]
 
 
 def idle_jibri(template):

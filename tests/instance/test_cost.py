@@ -16,6 +16,13 @@ class Cost(unittest.TestCase):
         self.assertRegex(run.stdout, r"\*\*together\*\*")
         self.assertIn(f"\n\n{run.stdout}\n", (DOCS / "cost.md").read_text(), "docs/cost.md: paste what docs/cost.py prints")
 
+    def test_the_first_sentence_is_the_sum_of_the_first_table(self):
+        page = (DOCS / "cost.md").read_text()
+        control_plane, jibri = (float(total) for total in re.findall(r"\*\*together\*\* \| \| \*\*([\d.]+)", page))
+        self.assertIn(f"\nAbout {control_plane:.0f} US dollars a month", page)
+        self.assertIn("costs more than four times as much", page)
+        self.assertEqual(int(jibri / control_plane), 4)
+
     def test_availability_samples_for_as_long_as_the_script_counts(self):
         code = (REPOSITORY / "crates/controller/src/availability.rs").read_text()
         seconds = {name: int(value) for name, value in re.findall(r"const (\w+)_SECONDS: u64 = (\d+);", code)}

@@ -64,7 +64,7 @@ impl Heard {
                 listed_by: Jicofos::default(),
             };
             let told = self.jibris.entry(nickname).or_insert(unheard);
-            told.listed_by = told.listed_by.and(Jicofos::only(place));
+            told.listed_by = told.listed_by.union(Jicofos::only(place));
             told.busy |= busy;
             told.healthy &= healthy;
             told.last_selected_at = told.last_selected_at.max(last_selected_at);

@@ -7,7 +7,6 @@ use crate::{
     JibriStatus, Jicofos, LifecycleState, Observation, Plan, Policy, Stage, Violation, count_pool, judge_service,
     launch::{LaunchProgress, is_kept, launch_progress},
     proof::with_proofs,
-    wanted_target,
 };
 
 /// Holds a plan against the invariants; an error lists all that it would break.
@@ -135,14 +134,15 @@ impl Check<'_> {
     /// Each Jicofo that shares its Jibris with no other keeps its own spares.
     fn own_spares(&mut self, plan: &Plan) {
         let Some(target) = &self.observation.target else { return };
-        if wanted_target(self.observation)
-            .is_none_or(|wanted| wanted.spare == target.spare && wanted.hold == target.hold)
-        {
+        let active = || self.observation.instances.iter().filter(|one| one.is_active());
+        let all: BTreeSet<Jicofos> =
+            active().map(|one| one.listed_by).filter(|listed_by| listed_by.count() > 0).collect();
+        if all.len() < 2 || all.iter().any(|listed_by| listed_by.count() > 1) {
             return;
         }
         let mut left: BTreeMap<Jicofos, (u32, u32)> = BTreeMap::new();
         let ended: BTreeSet<&InstanceId> = plan.actions_of(Stage::Terminations).filter_map(Action::instance).collect();
-        for one in self.observation.instances.iter().filter(|one| one.is_active() && one.jibri == JibriStatus::Idle) {
+        for one in active().filter(|one| one.jibri == JibriStatus::Idle) {
             let goes = ended.contains(&one.id) && !self.is_trial(one);
             let (stay, go) = left.entry(one.listed_by).or_default();
             *stay += u32::from(!goes);

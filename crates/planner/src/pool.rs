@@ -81,8 +81,9 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
     // Where another launch would fare no better, a Jibri that fails is the one to have: none is launched in its place.
     let kept = if service.replacement_helps { 0 } else { count_failing_idle(observation) };
     // Without a target nothing is missing, and nothing is too much.
-    if observation.target.is_some() {
-        let (lacking, surplus) = shards::gap(observation, counts.available + kept);
+    if let Some(target) = &observation.target {
+        let available = counts.available + kept;
+        let lacking = shards::lacking(observation, target, available);
         counts.shortfall = lacking.saturating_sub(counts.pending + counts.returning);
         // One may be bad luck. Where several do not register, what is launched now would fare like them: one at a time shows
         // whether that is still so.
@@ -90,7 +91,7 @@ pub fn count_pool(policy: &Policy, observation: &Observation) -> Counts {
         if several && launch::marker(policy, observation).is_some() {
             counts.shortfall = counts.shortfall.min(1u32.saturating_sub(counts.pending));
         }
-        counts.surplus = surplus;
+        counts.surplus = shards::surplus(observation, target, available);
     }
     counts
 }

@@ -18,7 +18,7 @@ impl Jicofos {
 
     /// These and the others.
     #[must_use]
-    pub fn and(self, others: Jicofos) -> Jicofos {
+    pub fn union(self, others: Jicofos) -> Jicofos {
         Jicofos(self.0 | others.0)
     }
 
@@ -64,20 +64,32 @@ impl Shards {
     }
 }
 
-/// None for as long as Jibris may be joining one Jicofo after the other.
-fn shards(observation: &Observation) -> Shards {
-    let active = || observation.instances.iter().filter(|instance| instance.is_active());
-    let shared = active().any(|instance| instance.listed_by.count() > 1);
-    if shared || observation.after_silence || active().any(|one| vanished::is_returning(observation, one)) {
+/// Which Jicofos seem to have Jibris of their own now. Jibris that join one Jicofo after the other look so for a moment: that is
+/// enough to end none of them, and launches wait until it has settled.
+fn seeming(observation: &Observation) -> Shards {
+    shards_of(observation, |_| true)
+}
+
+/// Which Jicofos have Jibris of their own; none for as long as Jibris may be joining one Jicofo after the other.
+fn settled(observation: &Observation) -> Shards {
+    let returns = |instance: &Instance| vanished::is_returning(observation, instance);
+    if observation.after_silence || observation.instances.iter().any(returns) {
         return Shards::default();
     }
-    let mut listed = Jicofos::default();
-    for instance in active() {
+    shards_of(observation, |instance| {
         let registered_at = instance.ec2.read().and_then(|record| record.registered_at);
-        if registered_at.is_some_and(|at| observation.now.seconds_since(at) > JOINING_SECONDS) {
-            listed = listed.and(instance.listed_by);
-        }
+        registered_at.is_some_and(|at| observation.now.seconds_since(at) > JOINING_SECONDS)
+    })
+}
+
+/// The Jicofos that list the instances of which something holds.
+fn shards_of(observation: &Observation, holds: impl Fn(&Instance) -> bool) -> Shards {
+    let active = || observation.instances.iter().filter(|instance| instance.is_active());
+    if active().any(|instance| instance.listed_by.count() > 1) {
+        return Shards::default();
     }
+    let listed = active().filter(|instance| holds(instance)).map(|instance| instance.listed_by);
+    let listed = listed.fold(Jicofos::default(), Jicofos::union);
     let lost = active().any(|instance| instance.has_registered() && instance.jibri == JibriStatus::Missing);
     let empty = if lost { u32::try_from(observation.empty_jicofos.len()).unwrap_or(u32::MAX) } else { 0 };
     let found = Shards { listed, empty };
@@ -87,7 +99,7 @@ fn shards(observation: &Observation) -> Shards {
 /// How many available Jibris are wanted in the whole pool: as many for each Jicofo that has Jibris of its own.
 pub fn wanted_target(observation: &Observation) -> Option<Target> {
     let target = observation.target.clone()?;
-    let jicofos = shards(observation).count();
+    let jicofos = settled(observation).count();
     if jicofos == 0 {
         return Some(target);
     }
@@ -99,25 +111,27 @@ pub fn wanted_target(observation: &Observation) -> Option<Target> {
     })
 }
 
-/// How many more are wanted than are available, and how many more are available than are to be held. A launch joins one Jicofo
-/// or the other: where one lacks spares and the others have too many, the pool may have as many again, and then stops.
-pub(crate) fn gap(observation: &Observation, available: u32) -> (u32, u32) {
-    let (Some(target), Some(of_one)) = (wanted_target(observation), &observation.target) else { return (0, 0) };
-    let hold = target.hold.max(target.spare);
-    let shards = shards(observation);
+/// How many more are wanted than are available, where one Jicofo wants so many spare. A launch joins one Jicofo or the other:
+/// where one lacks spares and the others have too many, the pool may have as many again, and then stops.
+pub(crate) fn lacking(observation: &Observation, target: &Target, available: u32) -> u32 {
+    let shards = settled(observation);
     if shards.count() == 0 {
-        return (target.spare.saturating_sub(available), available.saturating_sub(hold));
+        return target.spare.saturating_sub(available);
     }
-    let lack = |available: u32| of_one.spare.saturating_sub(available);
-    let lacking = shards.available(observation).map(|(_, available)| lack(available)).fold(0, u32::saturating_add);
-    let lacking = lacking.saturating_add(lack(0).saturating_mul(shards.empty));
-    match lacking {
-        0 => (0, available.saturating_sub(hold)),
-        _ => (
-            lacking.min(target.spare.saturating_mul(2).saturating_sub(available)),
-            available.saturating_sub(hold.saturating_mul(2)),
-        ),
-    }
+    let lack = |available: u32| target.spare.saturating_sub(available);
+    let listed = shards.available(observation).map(|(_, available)| lack(available)).fold(0, u32::saturating_add);
+    let most = target.spare.saturating_mul(shards.count()).saturating_mul(2);
+    listed.saturating_add(lack(0).saturating_mul(shards.empty)).min(most.saturating_sub(available))
+}
+
+/// How many more are available than are to be held, where that many are for one Jicofo. What a Jicofo has too much stays for as
+/// long as another lacks some, up to as many again.
+pub(crate) fn surplus(observation: &Observation, target: &Target, available: u32) -> u32 {
+    let shards = seeming(observation);
+    let hold = target.hold.max(target.spare);
+    let lacks = shards.empty > 0 || shards.available(observation).any(|(_, available)| available < target.spare);
+    let times = shards.count().max(1).saturating_mul(if lacks { 2 } else { 1 });
+    available.saturating_sub(hold.saturating_mul(times))
 }
 
 /// How many Jibris may go that each Jicofo lists which has Jibris of its own; others' may go as the whole pool allows.
@@ -127,7 +141,7 @@ impl OwnSurplus {
     /// What each has beyond what is to be held, as observed.
     pub(crate) fn count(observation: &Observation) -> OwnSurplus {
         let held = observation.target.as_ref().map_or(u32::MAX, |target| target.hold.max(target.spare));
-        let shards = shards(observation);
+        let shards = seeming(observation);
         let surplus = |(jicofo, available): (Jicofos, u32)| (jicofo, available.saturating_sub(held));
         OwnSurplus(shards.available(observation).map(surplus).collect())
     }

@@ -117,7 +117,7 @@ fn instances() -> impl Strategy<Value = Instance> {
         },
     );
     let about = (lifecycles, statuses, readings(records), "[abc]", any::<bool>(), any::<bool>());
-    let lists = prop_oneof![4 => Just(Jicofos::only(0)), 4 => Just(Jicofos::only(1)), 1 => Just(Jicofos::only(0).and(Jicofos::only(1)))];
+    let lists = prop_oneof![4 => Just(Jicofos::only(0)), 4 => Just(Jicofos::only(1)), 1 => Just(Jicofos::only(0).union(Jicofos::only(1)))];
     let used = (of(moments()), weighted(0.1, moments()), lists);
     let drains = (commands(), readings(moments()));
     (about, used, commands(), drains).prop_map(

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{cell::RefCell, fmt, sync::Once};
+use std::{cell::RefCell, io, sync::Once};
 
 use common::*;
 use controller::metrics::{Metric, Statistic};
@@ -78,54 +78,38 @@ fn rings_of(world: &World, alarm: &str) -> Vec<Ring> {
 
 thread_local! {
     /// What the functions have logged in this test: each test is a thread.
-    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps what is logged.
-#[derive(Clone, Copy)]
+/// Keeps what is logged. One subscriber for all tests: those of several threads switch each other's levels off.
 struct Logs;
 
 impl Logs {
     /// From now on, in this test.
     fn keep() -> Logs {
         static GLOBAL: Once = Once::new();
-        GLOBAL.call_once(|| tracing::subscriber::set_global_default(Logs).expect("there is no other"));
+        GLOBAL.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Logs).init());
         LOGGED.with_borrow_mut(Vec::clear);
         Logs
     }
 
-    fn count(self, words: &str) -> usize {
-        LOGGED.with_borrow(|lines| lines.iter().filter(|line| line.contains(words)).count())
+    fn count(&self, words: &str) -> usize {
+        LOGGED.with_borrow(|lines| String::from_utf8_lossy(lines).lines().filter(|line| line.contains(words)).count())
     }
 
-    fn say(self, words: &str) -> bool {
+    fn say(&self, words: &str) -> bool {
         self.count(words) > 0
     }
 }
 
-impl tracing::field::Visit for Logs {
-    fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn fmt::Debug) {
-        LOGGED.with_borrow_mut(|lines| lines.push(format!("{value:?}")));
-    }
-}
-
-impl tracing::Subscriber for Logs {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::INFO
+impl io::Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOGGED.with_borrow_mut(|lines| lines.write(bytes))
     }
 
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut { *self });
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 /// Every recording fails, either at its start or within a minute.

@@ -28,12 +28,27 @@ pub(super) struct Growth {
     rejoined: u32,
     /// When a tag could not be written.
     pub(super) untagged_at: Option<Milliseconds>,
-    /// When the group was described last, and since when it has been without a long gap.
-    asked: Option<(Milliseconds, Milliseconds)>,
-    /// The same of the hook, for which scale-in alone asks.
-    asked_for_hook: Option<(Milliseconds, Milliseconds)>,
+    /// When the group was described.
+    asked: Asked,
+    /// When the hook was, for which scale-in alone asks.
+    asked_for_hook: Asked,
     /// Since when the pool has been short, and could grow.
     short_since: Option<Milliseconds>,
+}
+
+/// When something was asked for last, and since when it has been without a long gap.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked(Option<(Milliseconds, Milliseconds)>);
+
+impl Asked {
+    fn again(&mut self, now: Milliseconds) {
+        self.0 = Some((now, self.since(now)));
+    }
+
+    fn since(self, now: Milliseconds) -> Milliseconds {
+        let lately = self.0.filter(|(last, _)| now - last <= UNASKED_FOR_MS);
+        lately.map_or(now, |(_, since)| since)
+    }
 }
 
 impl World {
@@ -59,24 +74,22 @@ impl World {
 
     /// A function reads the group.
     pub(super) fn audit_asked(&mut self) {
-        self.audit.growth.asked = Some(asked_again(self.now, self.audit.growth.asked));
+        self.audit.growth.asked.again(self.now);
     }
 
     /// Scale-in reads the hook.
     pub(super) fn audit_asked_for_hook(&mut self) {
-        self.audit.growth.asked_for_hook = Some(asked_again(self.now, self.audit.growth.asked_for_hook));
+        self.audit.growth.asked_for_hook.again(self.now);
     }
 
     /// Since when the functions get through without a long gap; now where they do not.
     pub(super) fn asked_since(&self) -> Milliseconds {
-        let asked = self.audit.growth.asked.filter(|(last, _)| self.now - last <= UNASKED_FOR_MS);
-        asked.map_or(self.now, |(_, since)| since)
+        self.audit.growth.asked.since(self.now)
     }
 
     /// The same of scale-in.
     pub(super) fn scale_in_asked_since(&self) -> Milliseconds {
-        let asked = self.audit.growth.asked_for_hook.filter(|(last, _)| self.now - last <= UNASKED_FOR_MS);
-        asked.map_or(self.now, |(_, since)| since).max(self.asked_since())
+        self.audit.growth.asked_for_hook.since(self.now).max(self.asked_since())
     }
 
     /// The desired capacity is raised while Jibris that vanished together are about to join again: these are not missing.
@@ -137,10 +150,4 @@ impl World {
             self.breach(invariant::REPLACED, detail);
         }
     }
-}
-
-/// When something was asked for last, which is now, and since when it has been without a long gap.
-fn asked_again(now: Milliseconds, before: Option<(Milliseconds, Milliseconds)>) -> (Milliseconds, Milliseconds) {
-    let known = before.filter(|(last, _)| now - last <= UNASKED_FOR_MS);
-    (now, known.map_or(now, |(_, since)| since))
 }

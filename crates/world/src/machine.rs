@@ -230,7 +230,7 @@ pub(super) struct Machine {
     pub(super) id: String,
     pub(super) zone: String,
     pub(super) launched_at: Milliseconds,
-    /// The how many-th launch of the group it is.
+    /// The number of its launch in the group.
     pub(super) launch: u64,
     pub(super) in_service_at: Option<Milliseconds>,
     pub(super) ended_at: Option<Milliseconds>,

@@ -33,7 +33,7 @@ const RETRIED_WITHIN_MS: Milliseconds = 20 * 60_000;
 
 impl World {
     /// A recording has failed on this Jibri: at its START, or soon after.
-    pub(super) fn count_failure_on(&mut self, id: &str, request: usize) {
+    pub(super) fn count_failure_on(&mut self, id: &str, request: usize, left_a_file: bool) {
         let now = self.now;
         let Some(machine) = self.machines.get_mut(id).filter(|machine| machine.jibri.is_up()) else { return };
         let (count, known_since) = machine.jibri.failures;
@@ -45,7 +45,7 @@ impl World {
         }
         match spells.last_mut() {
             // It left something to play, as a recording does that a person stops at once.
-            _ if machine.jibri.fails_late => {}
+            _ if left_a_file => {}
             Some(last_at) if now - *last_at <= SPELL_MS => *last_at = now,
             _ => spells.push(now),
         }

@@ -106,7 +106,7 @@ impl World {
             machine.jibri.last_failed_at = Some(now);
         }
         self.note(Happening::StartFailed { request, instance: id.to_owned() });
-        self.count_failure_on(id, request);
+        self.count_failure_on(id, request, false);
         let Some(session) = self.jicofo.sessions.get_mut(&request) else { return false };
         if session.retries == RETRIES {
             self.give_up(request);
@@ -170,7 +170,7 @@ impl World {
         jibri.fails_at = None;
         let has_file = jibri.fails_late;
         self.note(Happening::RecordingFailed { request, instance: id.to_owned() });
-        self.count_failure_on(id, request);
+        self.count_failure_on(id, request, has_file);
         // The failure is told before the presence says IDLE again: another one is selected.
         self.fail_session(id, request);
         if has_file {

@@ -109,13 +109,11 @@ fn a_jibri_that_has_failed_for_an_hour_is_not_to_be_counted_as_available() {
             world.cause(Incident::JibriFails { how: Failing::Recording });
             for _ in 0..150 {
                 wait(&mut world, MINUTE);
-                group(&mut world);
-                world.describe_lifecycle_hooks(GROUP, &[]).expect("the hooks");
+                look_as_scale_in(&mut world);
             }
             for _ in 0..12 {
                 wait(&mut world, MINUTE);
-                group(&mut world);
-                world.describe_lifecycle_hooks(GROUP, &[]).expect("the hooks");
+                look_as_scale_in(&mut world);
                 let now = world.now();
                 publish(&mut world, Metric::AvailableJibris, available, now);
             }

@@ -20,7 +20,8 @@ fn limits() -> AuditLimits {
     }
 }
 
-/// A request every ten minutes for three Jibris; the one that Jicofo takes first is bad from the second on.
+/// A request every ten minutes for three Jibris; the one that Jicofo takes first is bad from the second on. Scale-in looks each
+/// minute.
 fn with_a_bad_one(limits: AuditLimits, also: &[(i64, Incident)]) -> World {
     let demand: Vec<_> = (1..=12).map(|number| request(10 * number * MINUTE, 5 * MINUTE)).collect();
     let worlds = (0..20).map(|seed| {
@@ -28,7 +29,10 @@ fn with_a_bad_one(limits: AuditLimits, also: &[(i64, Incident)]) -> World {
         let audit = Some(limits);
         let mut world = settled(WorldConfig { seed, demand: demand.clone(), audit, incidents, ..group_of(3) });
         world.cause(Incident::JibriFails { how: Failing::Recording });
-        wait(&mut world, 3 * HOUR);
+        for _ in 0..3 * 60 {
+            wait(&mut world, MINUTE);
+            look_as_scale_in(&mut world);
+        }
         world
     });
     // Where the bad one comes first, it has each of them.

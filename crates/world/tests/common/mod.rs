@@ -61,6 +61,12 @@ pub(crate) fn wait(world: &mut World, span: Milliseconds) {
     world.advance_to(world.now() + span);
 }
 
+/// The world is asked what scale-in asks for in each tick.
+pub(crate) fn look_as_scale_in(world: &mut World) {
+    group(world);
+    world.describe_lifecycle_hooks(GROUP, &[]).expect("the hooks");
+}
+
 pub(crate) fn group(world: &mut World) -> GroupView {
     world.describe_auto_scaling_groups(GROUP).expect("no throttling").expect("the group is there")
 }
